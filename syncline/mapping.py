@@ -1,0 +1,142 @@
+"""A compiled mapping: what `mappings` builds from YAML and the rest of the kernel runs. Values and functions only, no YAML, no vendors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping as MappingOf
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from syncline.lens import Lens
+from syncline.records import SIDES, Native, Side, Value
+
+Direction = Literal["both", "to_crm", "to_marketing"]
+OnBlank = Literal["ignore", "clear"]
+RuleName = Literal["prefer", "newest", "fill_blank", "furthest", "most_restrictive", "union", "hold"]
+Canon = Callable[[Value], Any]
+"""Canonical value → the form two values are compared in (case folded, trimmed, E.164 …). Blank gives None, MISSING stays MISSING."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A conflict rule with its parameters. `side`: whom `prefer` prefers, and who wins a tie (`tie`). `skew_us`: clocks may differ by this.
+
+    `order`: from first to furthest, or from least to most restrictive. `silent`: values that say nothing (most_restrictive only).
+    `then`: what `fill_blank` does when neither side is blank.
+    """
+
+    name: RuleName
+    side: Side | None = None
+    tie: Side = "crm"
+    skew_us: int = 0
+    order: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    may_regress: Side | None = None
+    then: Rule | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What it takes to give consent: the parts of proof that must be there, and the canonical value that is written (ask again)."""
+
+    requires: tuple[str, ...]
+    writes: str
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One canonical field. `lenses[side]`; `canon` for comparing; `direction` where values may travel; `create_only`: at creation alone.
+
+    `on_blank[side]`: what a blank *coming from* that side does to the other. `required_in`: sides that refuse a record without it.
+    `consent`: travels through the consent channel, first, and is judged by `grant`.
+    """
+
+    name: str
+    type: str
+    lenses: MappingOf[Side, Lens]
+    canon: Canon
+    rule: Rule
+    direction: Direction = "both"
+    create_only: bool = False
+    on_blank: MappingOf[Side, OnBlank] = field(default_factory=lambda: {"crm": "ignore", "marketing": "ignore"})
+    required_in: frozenset[Side] = frozenset()
+    consent: bool = False
+    grant: Grant | None = None
+
+    def may_write(self, side: Side) -> bool:
+        """Whether values may travel *to* `side`."""
+        return self.direction == "both" or self.direction == f"to_{side}"
+
+
+Predicate = Callable[[MappingOf[str, Value], Native], bool]
+"""(canonical values, native fields) → does the record satisfy it? Built from data, never from code in the mapping."""
+
+
+def always(_values: MappingOf[str, Value], _native: Native) -> bool:
+    """The predicate of a mapping that names none."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class SideSpec:
+    """One side: which connector, which of its objects, its options, and the native names to ask for, in a fixed order."""
+
+    connector: str
+    object: str
+    options: MappingOf[str, Any]
+    native: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MatchKey:
+    """One way to recognise a person: each side's native fields → the compared key, or None when the record has none."""
+
+    field: str
+    key: MappingOf[Side, Callable[[Native], str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `count` (absolute) or `share` (0..1 of linked contacts) in one run; None means unlimited."""
+
+    count: int | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`scope[side]`: records of that side that may be created on the other. `create[side]`: further conditions on creating *in* that side,
+    judged on canonical values. `delete_seen_in[side]`: what a delete seen there does to the other side's record."""
+
+    scope: MappingOf[Side, Predicate]
+    create: MappingOf[Side, Predicate]
+    delete_seen_in: MappingOf[Side, Literal["archive", "unlink", "keep"]]
+    on_leave: Literal["keep", "archive", "unlink"] = "keep"
+    erasure: Literal["both", "log"] = "both"
+    limits: MappingOf[str, Limit] = field(default_factory=dict)
+    empty_side: Literal["stop", "allow"] = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledMapping:
+    """Everything a run needs to know. `version`: hash of the mapping's canonical form; a new version means no base to compare with."""
+
+    name: str
+    version: str
+    sides: MappingOf[Side, SideSpec]
+    fields: tuple[Field, ...]
+    match: tuple[MatchKey, ...]
+    policy: Policy
+    source: str = ""
+
+    def field(self, name: str) -> Field:
+        """The field of that name; KeyError if there is none."""
+        return next(f for f in self.fields if f.name == name) if any(f.name == name for f in self.fields) else _no_field(name)
+
+    def natives_of(self, name: str) -> dict[Side, tuple[str, ...]]:
+        """The native names a canonical field reads on each side."""
+        return {side: self.field(name).lenses[side].names for side in SIDES}
+
+
+def _no_field(name: str) -> Field:
+    raise KeyError(name)

@@ -19,7 +19,8 @@ class RpcError(Exception):
 
     def __init__(self, error: list[Any]):
         super().__init__(repr(error))
-        self.kind, self.detail = error[0], error[1] if len(error) > 1 else None
+        self.kind: str = error[0]
+        self.detail: Any = error[1] if len(error) > 1 else None
 
 
 class Rpc:

@@ -1,14 +1,14 @@
-"""A compiled mapping: what `mappings` builds from YAML and the rest of the kernel runs. Values and functions only, no YAML, no vendors.
-"""
+"""A compiled mapping: what `mappings` builds from YAML and the rest of the kernel runs. Values and functions only, no YAML, no vendors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping as MappingOf
+from collections.abc import Callable
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from syncline.lens import Lens
-from syncline.records import SIDES, Native, Side, Value
+from syncline.records import Native, Side, Value
 
 Direction = Literal["both", "to_crm", "to_marketing"]
 OnBlank = Literal["ignore", "clear"]
@@ -131,12 +131,4 @@ class CompiledMapping:
 
     def field(self, name: str) -> Field:
         """The field of that name; KeyError if there is none."""
-        return next(f for f in self.fields if f.name == name) if any(f.name == name for f in self.fields) else _no_field(name)
-
-    def natives_of(self, name: str) -> dict[Side, tuple[str, ...]]:
-        """The native names a canonical field reads on each side."""
-        return {side: self.field(name).lenses[side].names for side in SIDES}
-
-
-def _no_field(name: str) -> Field:
-    raise KeyError(name)
+        return {f.name: f for f in self.fields}[name]

@@ -93,7 +93,8 @@ class Change:
 
     `fields`: native values, only those that must change ("" or None clears). `consent`: native consent values, sent through the vendor's
     consent channel: alone when `kind` is "consent", together with a "create" because a new record must be born with the right consent.
-    `version`: the version the write was decided on, for conditional writes.
+    `version`: the version the write was decided on, for conditional writes. `anchor`: the current native values of the fields that the
+    connector names in `anchors`, which its vendor needs to address a record (a member's address, say).
     """
 
     key: str
@@ -102,6 +103,7 @@ class Change:
     fields: Mapping[str, Any] = field(default_factory=dict)
     consent: Mapping[str, Any] = field(default_factory=dict)
     version: str | None = None
+    anchor: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +138,15 @@ class Connector(Protocol):
     """One platform. Built as `Connector(settings)`; `secrets` names the secrets it needs; `close()` frees its connections.
 
     `fields` is the tuple of native names wanted, fixed for a run; `Record.fields` holds them in that order. `clock_offset_us` is the vendor's
-    clock minus ours as last seen (0 when unknown), so that times of two vendors can be compared.
+    clock minus ours as last seen (0 when unknown), so that times of two vendors can be compared. `anchors`: native fields that every change
+    of an existing record must bring along in `Change.anchor`.
     """
 
     name: str
     title: str
     secrets: tuple[str, ...]
     objects: tuple[str, ...]
+    anchors: tuple[str, ...]
     capabilities: Capabilities
     clock_offset_us: int
 
@@ -159,7 +163,7 @@ class Connector(Protocol):
         """
 
     def read(self, object: str, fields: tuple[str, ...], refs: Sequence[str]) -> Iterator[Record]:
-        """The records as they are now, batched; one for each ref, in any order; a ref that is not there comes as liveness "gone" or "merged"."""
+        """The records as they are now, batched; one for each ref, in any order; one not there is "gone" or "merged"."""
 
     def find(self, object: str, fields: tuple[str, ...], field: str, values: Sequence[str]) -> Iterator[Record]:
         """The live records whose native `field` (the create key) equals one of `values`, by a strongly consistent lookup."""

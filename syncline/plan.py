@@ -1,5 +1,8 @@
-"""What must be written, and what waits: the plan for one contact, from what both sides show and last showed. Pure; flows run it.
+"""What must be written, and what waits: the values of a plan. `planner` makes them, the store keeps them, flows carry them out.
+
+`Contact` goes in, `ContactPlan` comes out. A plan is inert: it is weighed by the guard and shown to people before anything is written.
 """
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -80,8 +83,8 @@ class ContactPlan:
     """Everything that one run will do to one contact, inert until it is committed.
 
     `view`: the whole agreed view after commit. `agreed_us`: changed provenance. `shadows`: per side the whole new shadow at commit (fields that
-    wait for a write or a hold keep their old base). `totals`: what the guard weighs: creates, updates, archives, blanks, unsubscribes,
-    overwrites, holds.
+    wait for a write or a hold keep their old base). `totals`: what the guard weighs: creates, links, updates, archives, blanks,
+    unsubscribes, overwrites, holds. A `new` plan without entries leaves its records unlinked and at rest.
     """
 
     contact_id: int

@@ -1,0 +1,440 @@
+"""From one contact to its plan: merge what two live records show, create what is missing, follow what died. Pure; only `flows` calls it.
+
+Theory of operation. A contact has a record on one side or on both, each live or dead, and a state. `plan_contact` reads the table
+
+    both live                       merge field by field (and, without a base, link)        state becomes active
+    one live, none across           create across, if scope and policy allow                active
+    one live, one dead, active      the policy of deletes: archive, unlink or keep           deleted or unlinked
+    one live, one dead, otherwise   a tombstone: nothing, unless the dead one was ours       restore when the vendor can
+    both dead                       nothing                                                  deleted
+
+Whatever cannot be decided or written for one field holds that field alone; its base stays as it was, so it is judged again later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from syncline.conflict import TITLE, Evidence, Grade
+from syncline.errors import Recovery, SyncError
+from syncline.log import Entry
+from syncline.mapping import CompiledMapping, Field
+from syncline.merge import Decision, impose, merge_field, read_field, values
+from syncline.plan import Contact, ContactPlan, Hold, SideState, Write
+from syncline.records import MISSING, SIDES, Native, Side, Value, is_blank, other
+
+DEAD = ("archived", "gone", "merged")
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the planner must know of one side's connector. `offset_us`: its clock minus ours."""
+
+    evidence: Grade = "record"
+    anchors: tuple[str, ...] = ()
+    can_restore: bool = False
+    offset_us: int = 0
+
+
+@dataclass(slots=True)
+class Draft:
+    """A plan in the making: decisions turn into entries, native changes and totals here. Local to one call of `plan_contact`."""
+
+    contact: Contact
+    entries: list[Entry] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
+    view: dict[str, Value] = field(default_factory=dict)
+    agreed_us: dict[str, int] = field(default_factory=dict)
+    totals: dict[str, int] = field(default_factory=dict)
+    put: dict[Side, dict[str, Any]] = field(default_factory=lambda: {"crm": {}, "marketing": {}})
+    consent: dict[Side, dict[str, Any]] = field(default_factory=lambda: {"crm": {}, "marketing": {}})
+    carried: dict[tuple[Side, bool], list[int]] = field(default_factory=dict)
+    confirms: dict[tuple[Side, bool], set[str]] = field(default_factory=dict)
+    waiting: dict[Side, set[str]] = field(default_factory=lambda: {"crm": set(), "marketing": set()})
+
+    def count(self, name: str) -> None:
+        self.totals[name] = self.totals.get(name, 0) + 1
+
+
+def plan_contact(mapping: CompiledMapping, contact: Contact, traits: Mapping[Side, Traits]) -> ContactPlan:
+    """The plan for one contact. Never raises a HOLD error: what cannot be decided is in `holds`."""
+    live = [side for side in SIDES if side in contact.sides and contact.sides[side].liveness == "live"]
+    dead = [side for side in SIDES if side in contact.sides and contact.sides[side].liveness in DEAD]
+    draft = Draft(contact, view=dict(contact.view))
+    if contact.state in ("merged", "erased"):
+        return _finish(draft, contact.state)
+    if len(live) == 2:
+        return _merge(mapping, draft, traits)
+    if len(live) == 1 and not dead:
+        return _create(mapping, draft, live[0])
+    if len(live) == 1 and contact.state == "active":
+        return _died(mapping, draft, live[0], dead[0], traits)
+    if len(live) == 1 and contact.state == "deleted":
+        return _undelete(mapping, draft, live[0], dead[0], traits)
+    if contact.state == "active":
+        draft.entries.append(Entry("archive", contact.contact_id, reason="both records are gone"))
+        return _finish(draft, "deleted")
+    return _finish(draft, contact.state)
+
+
+# ---------------------------------------------------------------- both live
+
+
+def _merge(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]) -> ContactPlan:
+    contact, linking = draft.contact, draft.contact.state != "active"
+    native = {side: contact.sides[side].seen for side in SIDES}
+    if contact.state == "active" and not _in_scope(mapping, native):
+        return _left_scope(mapping, draft, native, traits)
+    if linking:
+        refs = {side: contact.sides[side].ref for side in SIDES}
+        kind, reason = ("link", "both sides have this person") if contact.state == "new" else ("revive", "both records are live again")
+        draft.entries.append(Entry(kind, contact.contact_id, reason=reason, new={"refs": refs, "view": {}}))
+        draft.count("links")
+    for field_ in mapping.fields:
+        _merge_one(field_, draft, native, traits, linking=linking)
+    if linking and contact.state == "new":
+        draft.entries[0] = _with_view(draft.entries[0], draft.view)
+    _bury_losers(mapping, draft, traits)
+    return _finish(draft, "active", _updates(draft, native, traits))
+
+
+def _merge_one(field_: Field, draft: Draft, native: Mapping[Side, Native], traits: Mapping[Side, Traits], *, linking: bool) -> None:
+    """Decide one field and note what follows from it."""
+    sides = draft.contact.sides
+    now: dict[Side, Value] = {}
+    for side in SIDES:
+        now[side], error = read_field(field_, side, native[side])
+        if error is not None:
+            return _hold(draft, field_, Hold(type(error).__name__, str(error), field_.name, side))
+    base = {side: read_field(field_, side, sides[side].shadow)[0] for side in SIDES}
+    evidence = _evidence(field_, draft.contact, traits)
+    decision = merge_field(field_, base, now, evidence, native)
+    if field_.consent and draft.contact.losers:
+        decision = _restricted(field_, draft.contact, decision, now, native)
+    if decision is None:
+        if linking:
+            _agree_quietly(field_, draft, now)
+        return None
+    _apply(field_, decision, draft, native, now, evidence)
+
+
+def _agree_quietly(field_: Field, draft: Draft, now: Mapping[Side, Value]) -> None:
+    """At link time a field that both sides show alike enters the view without an entry of its own."""
+    value = next((now[side] for side in SIDES if now[side] is not MISSING and not is_blank(now[side])), None)
+    if value is not None and draft.view.get(field_.name) != value:
+        draft.view[field_.name] = value
+
+
+def _apply(
+    field_: Field, decision: Decision, draft: Draft, native: Mapping[Side, Native], now: Mapping[Side, Value], evidence: Evidence
+) -> None:
+    """Turn a decision into native changes, a view, an entry and totals; a value that a side cannot take holds the field instead."""
+    if decision.held:
+        return _hold(draft, field_, Hold(decision.code, decision.reason, field_.name))
+    changes: dict[Side, dict[str, Any]] = {}
+    for side, value in decision.writes.items():
+        pending = {**native[side], **draft.put[side], **draft.consent[side]}
+        try:
+            put = field_.lenses[side].put(value, pending)
+        except SyncError as error:
+            if error.recovery is not Recovery.HOLD:
+                raise
+            return _hold(draft, field_, Hold(type(error).__name__, str(error), field_.name, side))
+        changes[side] = {name: new for name, new in put.items() if new != native[side].get(name, MISSING)}
+    changes = {side: put for side, put in changes.items() if put}
+    before = draft.view.get(field_.name)
+    if decision.value != before and not (is_blank(decision.value) and before is None):
+        draft.view[field_.name] = decision.value
+    elif not changes:
+        return None
+    _note(field_, decision, draft, changes, before, evidence)
+    return _weigh(field_, decision, draft, changes, now)
+
+
+def _note(
+    field_: Field, decision: Decision, draft: Draft, changes: Mapping[Side, dict[str, Any]], before: Value, evidence: Evidence
+) -> None:
+    """The entry, who carries it out, and whose observation it confirms."""
+    contact, index = draft.contact, len(draft.entries)
+    winner = decision.winner
+    draft.entries.append(
+        Entry(
+            "change", contact.contact_id, field_.name, winner, contact.sides[winner].ref if winner else None,
+            decision.lost if decision.lost is not MISSING else before, decision.value,
+            decision.rule, decision.evidence, decision.reason, tuple(changes),
+        )
+    )  # fmt: skip
+    at_us = evidence.at_us.get(winner) if winner else None
+    if at_us is not None:
+        draft.agreed_us[field_.name] = at_us
+    for side, put in changes.items():
+        (draft.consent if field_.consent else draft.put)[side].update(put)
+        draft.carried.setdefault((side, field_.consent), []).append(index)
+        draft.waiting[side].update(field_.lenses[side].names)
+        far = other(side)
+        if far not in changes:
+            draft.confirms.setdefault((side, field_.consent), set()).update(field_.lenses[far].names)
+            draft.waiting[far].update(field_.lenses[far].names)
+
+
+def _weigh(field_: Field, decision: Decision, draft: Draft, changes: Mapping[Side, Any], now: Mapping[Side, Value]) -> None:
+    for side in changes:
+        value = decision.writes[side]
+        if is_blank(value):
+            draft.count("blanks")
+        elif not is_blank(now[side]) and not field_.consent:
+            draft.totals["overwrites"] = 1
+        if field_.consent and field_.rule.order and value == field_.rule.order[-1]:
+            draft.count("unsubscribes")
+
+
+def _hold(draft: Draft, field_: Field, hold: Hold) -> None:
+    draft.holds.append(hold)
+    for side in SIDES:
+        draft.waiting[side].update(field_.lenses[side].names)
+
+
+def _restricted(
+    field_: Field, contact: Contact, decision: Decision | None, now: Mapping[Side, Value], native: Mapping[Side, Native]
+) -> Decision | None:
+    """The opt-outs of records that were merged away count as the survivor's own."""
+    order = field_.rule.order
+    lost = [read_field(field_, side, loser.seen)[0] for side, losers in contact.losers.items() for loser in losers]
+    worst = max((order.index(v) for v in lost if isinstance(v, str) and v in order), default=-1)
+    current = decision.value if decision is not None and not decision.held else max(now.values(), key=lambda v: _place(order, v))
+    if worst <= _place(order, current):
+        return decision
+    return impose(field_, order[worst], "a record that was merged into this one had opted out", now, native)
+
+
+def _place(order: tuple[str, ...], value: Value) -> int:
+    return order.index(value) if isinstance(value, str) and value in order else -1
+
+
+def _evidence(field_: Field, contact: Contact, traits: Mapping[Side, Traits]) -> Evidence:
+    at_us: dict[Side, int | None] = {}
+    grade: dict[Side, Grade] = {}
+    for side in SIDES:
+        state = contact.sides[side]
+        times = state.field_times_us or {}
+        stamps = [times[name] for name in field_.lenses[side].names if name in times]
+        at = max(stamps) if stamps else state.modified_us if traits[side].evidence != "none" else None
+        at_us[side] = None if at is None else at - traits[side].offset_us
+        grade[side] = "none" if at is None else "field" if stamps else "record"
+    proof = {side: contact.sides[side].proof for side in SIDES}
+    return Evidence(at_us, grade, proof, contact.agreed_us.get(field_.name))
+
+
+def _updates(draft: Draft, native: Mapping[Side, Native], traits: Mapping[Side, Traits]) -> list[Write]:
+    """At most two writes a side: consent through its own channel, everything else in one minimal update."""
+    writes = []
+    for side in SIDES:
+        for consent, changes in ((True, draft.consent[side]), (False, draft.put[side])):
+            if not changes:
+                continue
+            state = draft.contact.sides[side]
+            writes.append(
+                Write(
+                    side, "consent" if consent else "update", state.ref,
+                    {} if consent else changes, changes if consent else {},
+                    {name: native[side][name] for name in changes if name in native[side]},
+                    state.version, _anchor(native[side], traits[side]),
+                    tuple(sorted(draft.confirms.get((side, consent), ()))),
+                    tuple(draft.carried.get((side, consent), ())),
+                )
+            )  # fmt: skip
+            draft.count("updates")
+    return writes
+
+
+def _anchor(native: Native, traits: Traits) -> dict[str, Any]:
+    return {name: native[name] for name in traits.anchors if name in native}
+
+
+def _with_view(entry: Entry, view: Mapping[str, Value]) -> Entry:
+    return Entry(entry.kind, entry.contact_id, reason=entry.reason, new={"refs": entry.new["refs"], "view": dict(view)})
+
+
+# ---------------------------------------------------------------- scope
+
+
+def _in_scope(mapping: CompiledMapping, native: Mapping[Side, Native]) -> bool:
+    return all(mapping.policy.scope[side](values(mapping, side, native[side]), native[side]) for side in SIDES if side in mapping.policy.scope)
+
+
+def _left_scope(mapping: CompiledMapping, draft: Draft, native: Mapping[Side, Native], traits: Mapping[Side, Traits]) -> ContactPlan:
+    """A linked contact that left the scope: by policy archived, unlinked, or dormant with its base kept. An opt-out still travels."""
+    contact, leave = draft.contact, mapping.policy.on_leave
+    if leave == "unlink":
+        draft.entries.append(Entry("unlink", contact.contact_id, reason="left the scope"))
+        return _finish(draft, "unlinked")
+    if leave == "archive":
+        outside = next(s for s in SIDES if s in mapping.policy.scope and not mapping.policy.scope[s](values(mapping, s, native[s]), native[s]))
+        return _finish(draft, "deleted", [_archive(draft, other(outside), "left the scope", traits)])
+    for field_ in mapping.fields:
+        if field_.consent:
+            _merge_one(field_, draft, native, traits, linking=False)
+        else:
+            for side in SIDES:
+                draft.waiting[side].update(field_.lenses[side].names)
+    return _finish(draft, "active", _updates(draft, native, traits))
+
+
+# ---------------------------------------------------------------- one live, none across
+
+
+def _create(mapping: CompiledMapping, draft: Draft, source: Side) -> ContactPlan:
+    contact, target = draft.contact, other(source)
+    native = contact.sides[source].seen
+    shown = values(mapping, source, native)
+    policy = mapping.policy
+    if contact.state not in ("new", "active") or not (
+        (source not in policy.scope or policy.scope[source](shown, native))
+        and (target not in policy.create or policy.create[target](shown, native))
+    ):
+        return _finish(draft, contact.state)
+    for field_ in mapping.fields:
+        _create_one(field_, draft, source, native)
+    missing = [f.name for f in mapping.fields if target in f.required_in and is_blank(draft.view.get(f.name)) and f.may_write(target)]
+    if missing:
+        hold = Hold("Required", f"{TITLE[target]} requires {', '.join(missing)}, and {TITLE[source]} has none", "", target)
+        return _finish(Draft(contact, holds=[hold], view=dict(contact.view)), contact.state)
+    refs = {source: contact.sides[source].ref}
+    reason = f"{TITLE[source]} has this person and {TITLE[target]} does not"
+    draft.entries.append(
+        Entry("create", contact.contact_id, None, source, refs[source], None, {"refs": refs, "view": dict(draft.view)}, "create", "none", reason, (target,))
+    )
+    draft.count("creates")
+    held = draft.waiting[source]
+    confirms = tuple(name for name in native if name not in held)
+    write = Write(target, "create", None, draft.put[target], draft.consent[target], confirms=confirms, entries=(len(draft.entries) - 1,))
+    draft.waiting[source] = set(native)
+    return _finish(draft, "active", [write])
+
+
+def _create_one(field_: Field, draft: Draft, source: Side, native: Native) -> None:
+    """One field of a new record: its value if it has one and may travel; consent always, and never wider than it can be proved."""
+    target = other(source)
+    value, error = read_field(field_, source, native)
+    if error is not None:
+        return _hold(draft, field_, Hold(type(error).__name__, str(error), field_.name, source))
+    if value is not MISSING and not is_blank(value):
+        draft.view[field_.name] = value
+    if not field_.may_write(target):
+        return None
+    if field_.consent:
+        value = _consent_at_birth(field_, value, draft.contact.sides[source])
+    if value is MISSING or is_blank(value):
+        return None
+    try:
+        put = field_.lenses[target].put(value, dict(draft.put[target]))
+    except SyncError as failure:
+        if failure.recovery is not Recovery.HOLD:
+            raise
+        return _hold(draft, field_, Hold(type(failure).__name__, str(failure), field_.name, target))
+    (draft.consent if field_.consent else draft.put)[target].update(put)
+    return None
+
+
+def _consent_at_birth(field_: Field, value: Value, state: SideState) -> Value:
+    """Silence stays silence; the widest value needs proof, or is asked for again."""
+    rule = field_.rule
+    if value is MISSING or is_blank(value):
+        return rule.silent[0] if rule.silent else None
+    if field_.grant and rule.order and value == rule.order[0] and state.proof is None:
+        return field_.grant.writes
+    return value
+
+
+# ---------------------------------------------------------------- one live, one dead
+
+
+def _died(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, traits: Mapping[Side, Traits]) -> ContactPlan:
+    """A delete seen on one side: follow the policy, unless the living record was edited since; then the edit survives and the pair parts."""
+    contact = draft.contact
+    how = {"archived": "archived", "gone": "deleted", "merged": "merged away"}[contact.sides[dead].liveness]
+    draft.entries.append(Entry("delete", contact.contact_id, None, dead, contact.sides[dead].ref, reason=f"{how} in {TITLE[dead]}"))
+    wish = mapping.policy.delete_seen_in.get(dead, "unlink")
+    if wish == "archive" and _edited(mapping, contact.sides[alive], alive):
+        reason = f"{TITLE[alive]} changed it since it was {how} in {TITLE[dead]}; the edit is kept and the pair parts"
+        draft.entries.append(Entry("unlink", contact.contact_id, None, alive, contact.sides[alive].ref, rule="edit_survives", reason=reason))
+        return _finish(draft, "unlinked")
+    if wish == "archive":
+        return _finish(draft, "deleted", [_archive(draft, alive, f"{how} in {TITLE[dead]}", traits)])
+    draft.entries.append(Entry("unlink", contact.contact_id, reason=f"{how} in {TITLE[dead]}; {TITLE[alive]} keeps its record"))
+    return _finish(draft, "unlinked")
+
+
+def _edited(mapping: CompiledMapping, state: SideState, side: Side) -> bool:
+    if state.shadow is None:
+        return False
+    for field_ in mapping.fields:
+        now, base = read_field(field_, side, state.seen)[0], read_field(field_, side, state.shadow)[0]
+        if now is not MISSING and base is not MISSING and field_.canon(now) != field_.canon(base) and field_.may_write(other(side)):
+            return True
+    return False
+
+
+def _archive(draft: Draft, side: Side, reason: str, traits: Mapping[Side, Traits]) -> Write:
+    state = draft.contact.sides[side]
+    draft.entries.append(Entry("archive", draft.contact.contact_id, None, side, state.ref, reason=reason, to=(side,)))
+    draft.count("archives")
+    anchor = _anchor(state.seen, traits[side])
+    return Write(side, "archive", state.ref, version=state.version, anchor=anchor, entries=(len(draft.entries) - 1,))
+
+
+def _undelete(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, traits: Mapping[Side, Traits]) -> ContactPlan:
+    """A record came back after we archived its partner: bring the partner back with the consent it had, or say that it cannot be."""
+    contact, state = draft.contact, draft.contact.sides[dead]
+    if state.liveness != "archived" or not traits[dead].can_restore:
+        reason = f"it is live again in {TITLE[alive]}, and {TITLE[dead]} cannot bring its record back"
+        draft.holds.append(Hold("CannotRestore", reason, "", dead))
+        return _finish(draft, contact.state)
+    names = [name for f in mapping.fields if f.consent for name in f.lenses[dead].names]
+    consent = {name: (state.shadow or {})[name] for name in names if name in (state.shadow or {})}
+    reason = f"it is live again in {TITLE[alive]}"
+    draft.entries.append(Entry("restore", contact.contact_id, None, alive, contact.sides[alive].ref, reason=reason, to=(dead,)))
+    draft.count("updates")
+    write = Write(dead, "restore", state.ref, {}, consent, anchor=_anchor(state.shadow or state.seen, traits[dead]), entries=(len(draft.entries) - 1,))
+    return _finish(draft, "active", [write])
+
+
+def _bury_losers(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]) -> None:
+    """The far-side records of contacts merged into this one follow the policy of deletes."""
+    for side, losers in draft.contact.losers.items():
+        if mapping.policy.delete_seen_in.get(other(side)) != "archive":
+            continue
+        for loser in losers:
+            reason = f"its contact was merged in {TITLE[other(side)]}"
+            draft.carried.setdefault((side, False), [])
+            draft.entries.append(Entry("change", draft.contact.contact_id, None, side, loser.ref, reason=reason, rule="merged", to=(side,)))
+            draft.count("archives")
+
+
+# ---------------------------------------------------------------- the end
+
+
+def _finish(draft: Draft, state: str, writes: list[Write] | None = None) -> ContactPlan:
+    contact = draft.contact
+    if draft.holds:
+        draft.totals["holds"] = len(draft.holds)
+    return ContactPlan(
+        contact.contact_id, contact.state == "new", state,
+        {side: s.ref for side, s in contact.sides.items()},
+        draft.view, draft.agreed_us,
+        {side: _shadow(s, draft.waiting[side], state) for side, s in contact.sides.items()},
+        tuple(draft.entries), tuple(writes or ()), tuple(draft.holds), draft.totals,
+    )  # fmt: skip
+
+
+def _shadow(state: SideState, waiting: set[str], outcome: str) -> Native:
+    """The base after commit: what is seen, except where a write or a hold is still to come. A dead or parted record keeps its old base."""
+    old = state.shadow or {}
+    if outcome != "active":
+        return old
+    if not waiting:
+        return state.seen
+    fresh = {name: value for name, value in state.seen.items() if name not in waiting}
+    return {**fresh, **{name: old[name] for name in waiting if name in old}}

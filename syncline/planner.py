@@ -85,8 +85,8 @@ def plan_contact(mapping: CompiledMapping, contact: Contact, traits: Mapping[Sid
 def _merge(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]) -> ContactPlan:
     contact, linking = draft.contact, draft.contact.state != "active"
     native = {side: contact.sides[side].seen for side in SIDES}
-    if contact.state == "active" and not _in_scope(mapping, native):
-        return _left_scope(mapping, draft, native, traits)
+    if not _in_scope(mapping, native):
+        return _left_scope(mapping, draft, native, traits) if contact.state == "active" else _finish(draft, contact.state)
     if linking:
         refs = {side: contact.sides[side].ref for side in SIDES}
         kind, reason = ("link", "both sides have this person") if contact.state == "new" else ("revive", "both records are live again")
@@ -96,8 +96,7 @@ def _merge(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]
         _merge_one(field_, draft, native, traits, linking=linking)
     if linking and contact.state == "new":
         draft.entries[0] = _with_view(draft.entries[0], draft.view)
-    _bury_losers(mapping, draft, traits)
-    return _finish(draft, "active", _updates(draft, native, traits))
+    return _finish(draft, "active", _updates(draft, native, traits) + _bury_losers(mapping, draft, traits))
 
 
 def _merge_one(field_: Field, draft: Draft, native: Mapping[Side, Native], traits: Mapping[Side, Traits], *, linking: bool) -> None:
@@ -113,16 +112,16 @@ def _merge_one(field_: Field, draft: Draft, native: Mapping[Side, Native], trait
     decision = merge_field(field_, base, now, evidence, native)
     if field_.consent and draft.contact.losers:
         decision = _restricted(field_, draft.contact, decision, now, native)
+    if linking and (decision is None or not (decision.writes or decision.held)):
+        return _agree_quietly(field_, draft, decision.value if decision else MISSING, now)
     if decision is None:
-        if linking:
-            _agree_quietly(field_, draft, now)
         return None
-    _apply(field_, decision, draft, native, now, evidence)
+    return _apply(field_, decision, draft, native, now, evidence)
 
 
-def _agree_quietly(field_: Field, draft: Draft, now: Mapping[Side, Value]) -> None:
-    """At link time a field that both sides show alike enters the view without an entry of its own."""
-    value = next((now[side] for side in SIDES if now[side] is not MISSING and not is_blank(now[side])), None)
+def _agree_quietly(field_: Field, draft: Draft, agreed: Value, now: Mapping[Side, Value]) -> None:
+    """At link time a field that needs no write enters the view through the link's own entry."""
+    value = next((v for v in (agreed, *now.values()) if v is not MISSING and not is_blank(v)), None)
     if value is not None and draft.view.get(field_.name) != value:
         draft.view[field_.name] = value
 
@@ -401,16 +400,19 @@ def _undelete(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, t
     return _finish(draft, "active", [write])
 
 
-def _bury_losers(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]) -> None:
+def _bury_losers(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]) -> list[Write]:
     """The far-side records of contacts merged into this one follow the policy of deletes."""
+    writes = []
     for side, losers in draft.contact.losers.items():
         if mapping.policy.delete_seen_in.get(other(side)) != "archive":
             continue
         for loser in losers:
             reason = f"its contact was merged in {TITLE[other(side)]}"
-            draft.carried.setdefault((side, False), [])
             draft.entries.append(Entry("change", draft.contact.contact_id, None, side, loser.ref, reason=reason, rule="merged", to=(side,)))
             draft.count("archives")
+            anchor = _anchor(loser.seen, traits[side])
+            writes.append(Write(side, "archive", loser.ref, version=loser.version, anchor=anchor, entries=(len(draft.entries) - 1,)))
+    return writes
 
 
 # ---------------------------------------------------------------- the end

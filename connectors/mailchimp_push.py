@@ -1,0 +1,181 @@
+"""Mailchimp's writes: consent and addresses one by one, everything else in batches of 500. Only `connectors.mailchimp` imports it.
+
+It promises: a batch never carries the status of an existing member; nobody is subscribed unless the change says so; an update replaces tags
+only if the change holds tags; no write is sent twice. Batches are keyed by address, so no batch holds one address twice, and an echo that
+names another member than the one meant is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, takewhile
+from typing import Any, Literal
+
+from connectors.http import Door
+from connectors.mailchimp_shapes import NO_CONSENT, address_hash, refusal, to_body, to_record
+from syncline.errors import AlreadyExists, OutcomeUnknown, Recovery, Rejected, SyncError, Vanished
+from syncline.ports import Change, Receipt
+
+BATCH = 500
+MEMBER = "/lists/{list}/members/{member}"
+EXISTS = "ERROR_CONTACT_EXISTS"
+
+Mode = Literal["create", "update", "retag"]
+MODES: Mapping[Mode, Mapping[str, bool]] = {
+    "create": {"update_existing": False, "sync_tags": False},
+    "update": {"update_existing": True, "sync_tags": False},
+    "retag": {"update_existing": True, "sync_tags": True},
+}
+"""`sync_tags` replaces the tags of every member in the batch, also of one that brings none: so only updates of tags travel together with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One member of a batch. Two rows may never share `address`, in lower case, in one batch."""
+
+    address: str
+    change: Change
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Sends changes to one audience; echoes hold `fields`. `member` reads one member's body by contact_id or address hash, None if absent."""
+
+    door: Door
+    audience: str
+    fields: tuple[str, ...]
+    member: Callable[[str], Mapping[str, Any] | None]
+
+    def push(self, changes: Iterable[Change]) -> Iterator[Receipt]:
+        """One receipt a change. What stops everything (credentials, throttling) is raised, after the receipts of what was done."""
+        changes = iter(changes)
+        while chunk := list(islice(changes, BATCH)):
+            batchable = [change for change in chunk if change.kind == "update" and _stays(change)]
+            yield from self._singly(self._consent, [change for change in chunk if change.kind == "consent"])
+            yield from self._batches("create", [change for change in chunk if change.kind == "create"])
+            yield from self._batches("update", [change for change in batchable if "tags" not in change.fields])
+            yield from self._batches("retag", [change for change in batchable if "tags" in change.fields])
+            yield from self._singly(self._move, [change for change in chunk if change.kind == "update" and not _stays(change)])
+            yield from self._singly(self._restore, [change for change in chunk if change.kind == "restore"])
+            yield from self._singly(self._archive, [change for change in chunk if change.kind == "archive"])
+
+    def _singly(self, write: Callable[[Change], Receipt], changes: Sequence[Change]) -> Iterator[Receipt]:
+        """Eight at a time. An error that is not about one change stops the rest, and is raised once those under way have their receipts."""
+        ending: list[SyncError] = []
+
+        def attempt(change: Change) -> Receipt:
+            try:
+                return write(change)
+            except SyncError as error:
+                return Receipt(change.key, change.ref, error=error)
+
+        for receipt in self.door.spread(attempt, takewhile(lambda _: not ending, changes)):
+            if receipt.error and receipt.error.recovery in (Recovery.STOP, Recovery.RETRY):
+                ending.append(receipt.error)
+            else:
+                yield receipt
+        if ending:
+            raise ending[0]
+
+    def _consent(self, change: Change) -> Receipt:
+        return self._echo(change, self._call("PATCH", change, dict(change.consent)))
+
+    def _move(self, change: Change) -> Receipt:
+        """An update of one member by its id, with its new address. Tags are no part of a member's own body: they follow."""
+        body = to_body(change)
+        tags = body.pop("tags", None)
+        member = self._call("PATCH", change, body)
+        if tags is None:
+            return self._echo(change, member)
+        address = member["email_address"]
+        return next(self._send("retag", [_Row(address.lower(), change, {"email_address": address, "tags": tags})]))
+
+    def _restore(self, change: Change) -> Receipt:
+        """Back from the archive with the consent asked for. Looked up first: a PUT would make a new member of one deleted for ever."""
+        member = self.member(change.ref or "")
+        if member is None:
+            raise Vanished("Mailchimp has no such member any more")
+        if member["status"] != "archived":
+            return self._echo(change, member)
+        status = change.consent.get("status", NO_CONSENT)
+        body = {"email_address": member["email_address"], "status_if_new": status, "status": status}
+        return self._echo(change, self._call("PUT", change, body))
+
+    def _archive(self, change: Change) -> Receipt:
+        self._call("DELETE", change, None)
+        return Receipt(change.key, change.ref)
+
+    def _call(self, method: str, change: Change, body: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        args = {"list": self.audience, "member": change.ref or ""}
+        member: Mapping[str, Any] = self.door.call(method, MEMBER, args=args, json=body, purpose="write").data
+        return member
+
+    def _batches(self, mode: Mode, changes: Sequence[Change]) -> Iterator[Receipt]:
+        rows = [_row(mode, change) for change in changes]
+        while rows:
+            first = {row.address: row for row in reversed(rows)}
+            yield from self._send(mode, list(first.values())[::-1])
+            rows = [row for row in rows if first[row.address] is not row]
+
+    def _send(self, mode: Mode, rows: Sequence[_Row]) -> Iterator[Receipt]:
+        """One batch. A batch refused as a whole is halved until the member that spoils it stands alone."""
+        body = {"members": [row.body for row in rows], **MODES[mode]}
+        try:
+            answer = self.door.call("POST", "/lists/{list}", args={"list": self.audience}, json=body, purpose="write").data
+        except Rejected as error:
+            half = len(rows) // 2
+            parts = (rows[:half], rows[half:]) if half else ()
+            yield from (receipt for part in parts for receipt in self._send(mode, part))
+            yield from () if half else self._all(rows, error)
+        except OutcomeUnknown as error:
+            yield from self._all(rows, error)
+        else:
+            yield from self._receipts(rows, answer)
+
+    def _receipts(self, rows: Sequence[_Row], answer: Mapping[str, Any]) -> Iterator[Receipt]:
+        done = {member["email_address"].lower(): member for member in (*answer["new_members"], *answer["updated_members"])}
+        refused = {error["email_address"].lower(): error for error in answer["errors"]}
+        taken = [row for row in rows if refused.get(row.address, {}).get("error_code") == EXISTS]
+        for row in rows:
+            if row.address in done:
+                yield self._echo(row.change, done[row.address])
+            elif row not in taken:
+                yield Receipt(row.change.key, row.change.ref, error=_failure(refused.get(row.address)))
+        for row, ref in zip(taken, self.door.spread(self._ref, [row.address for row in taken]), strict=True):
+            yield Receipt(row.change.key, ref, error=AlreadyExists("Mailchimp has a member with this address", ref=ref))
+
+    def _ref(self, address: str) -> str | None:
+        """Whose address it is; None when that cannot be told now."""
+        try:
+            member = self.member(address_hash(address)) or {}
+        except SyncError:
+            member = {}
+        return member.get("contact_id")
+
+    def _echo(self, change: Change, member: Mapping[str, Any]) -> Receipt:
+        record = to_record(member, self.fields)
+        if change.ref not in (None, record.ref):
+            return Receipt(change.key, change.ref, error=Vanished("this address belongs to another Mailchimp member now"))
+        return Receipt(change.key, record.ref, record)
+
+    def _all(self, rows: Sequence[_Row], error: SyncError) -> Iterator[Receipt]:
+        return (Receipt(row.change.key, row.change.ref, error=error) for row in rows)
+
+
+def _stays(change: Change) -> bool:
+    """Its address is known and does not change, so a batch can name the member by it."""
+    return "email_address" in change.anchor and "email_address" not in change.fields
+
+
+def _row(mode: Mode, change: Change) -> _Row:
+    own = to_body(change)
+    body = {"status": NO_CONSENT, **own, **change.consent} if mode == "create" else {**own, "email_address": change.anchor["email_address"]}
+    return _Row(str(body.get("email_address", "")).strip().lower(), change, body)
+
+
+def _failure(problem: Mapping[str, Any] | None) -> SyncError:
+    if problem is None:
+        return OutcomeUnknown("Mailchimp's answer to a batch does not name this member")
+    return refusal(problem.get("error", ""), problem.get("field"))

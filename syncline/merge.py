@@ -123,7 +123,7 @@ def _shows_all(field: Field, now: Both, native: Mapping[Side, Native]) -> Side |
     return None
 
 
-def _would_show(field: Field, side: Side, value: Value, native: Mapping[Side, Native]) -> Value:
+def _would_show(field: Field, side: Side, value: Value, native: Mapping[Side, Native]) -> object:
     return field.canon(project(field.lenses[side], value, native[side]))
 
 

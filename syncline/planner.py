@@ -89,14 +89,19 @@ def _merge(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]
         return _left_scope(mapping, draft, native, traits) if contact.state == "active" else _finish(draft, contact.state)
     if linking:
         refs = {side: contact.sides[side].ref for side in SIDES}
-        kind, reason = ("link", "both sides have this person") if contact.state == "new" else ("revive", "both records are live again")
-        draft.entries.append(Entry(kind, contact.contact_id, reason=reason, new={"refs": refs, "view": {}}))
+        draft.entries.append(_linked(contact, refs))
         draft.count("links")
     for field_ in mapping.fields:
         _merge_one(field_, draft, native, traits, linking=linking)
     if linking and contact.state == "new":
         draft.entries[0] = _with_view(draft.entries[0], draft.view)
     return _finish(draft, "active", _updates(draft, native, traits) + _bury_losers(mapping, draft, traits))
+
+
+def _linked(contact: Contact, refs: Mapping[Side, str]) -> Entry:
+    if contact.state == "new":
+        return Entry("link", contact.contact_id, reason="both sides have this person", new={"refs": refs, "view": {}})
+    return Entry("revive", contact.contact_id, reason="both records are live again")
 
 
 def _merge_one(field_: Field, draft: Draft, native: Mapping[Side, Native], traits: Mapping[Side, Traits], *, linking: bool) -> None:

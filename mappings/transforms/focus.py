@@ -1,0 +1,61 @@
+"""Puts a transform onto one native name, and gives every lens the same good manners. Used by `lenses`.
+
+Whatever the transform, a side that already shows an equal value is left exactly as it is, spelling and all: GetPut, to the letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mappings.transforms.native import dress
+from syncline.errors import Rejected, SyncError
+from syncline.lens import Lens, Step
+from syncline.mapping import Canon
+from syncline.ports import FieldInfo
+from syncline.records import MISSING, Native, Value
+
+Get = Callable[[Any], Any]
+PutBeside = Callable[[Any, Any], Any]
+"""(canonical value, native value shown or MISSING) → native value, or MISSING to leave the side alone."""
+
+
+def focus(name: str, step: Step, canon: Canon, info: FieldInfo | None = None) -> Lens:
+    """A step on the native field `name`."""
+    return focus_beside(name, step.get, lambda value, _shown: step.put(value), canon, info, lossy=step.lossy, two_way=step.two_way)
+
+
+def focus_beside(
+    name: str, get: Get, put: PutBeside, canon: Canon, info: FieldInfo | None = None, *, lossy: bool = False, two_way: bool = True
+) -> Lens:
+    """As `focus`, for a `put` that must see what the side shows now. A refusal (Rejected) names the native field."""
+
+    def get_named(native: Native) -> Value:
+        shown = native.get(name, MISSING)
+        return shown if shown is MISSING else _naming(name, get, shown)
+
+    def put_named(value: Value, native: Native) -> dict[str, Any]:
+        shown = native.get(name, MISSING)
+        if value is MISSING or _agrees(shown, value, get, canon):
+            return {}
+        new = _naming(name, put, value, shown)
+        return {} if new is MISSING else {name: dress(new, shown, info)}
+
+    return Lens((name,), get_named, put_named, lossy, two_way)
+
+
+def _naming(name: str, function: Callable[..., Any], *args: Any) -> Any:
+    try:
+        return function(*args)
+    except Rejected as refusal:
+        refusal.field = refusal.field or name
+        raise
+
+
+def _agrees(shown: Any, value: Value, get: Get, canon: Canon) -> bool:
+    if shown is MISSING:
+        return False
+    try:
+        return bool(canon(get(shown)) == canon(value))
+    except SyncError:
+        return False

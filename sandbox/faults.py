@@ -37,7 +37,7 @@ class Rate(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of `POST /_twin/faults`. Only what is given changes; `clear` first puts everything back, limits excepted."""
+    """The body of `POST /_twin/faults`. Only what is given changes; `clear` first puts everything back as it was at the start."""
 
     clear: bool = False
     lag_s: float | None = None
@@ -59,10 +59,11 @@ class Faults:
     """
 
     def __init__(self, rate_on: bool = True) -> None:
-        self.rate = Rate(on=rate_on)
+        self.rate_on = rate_on
         self.reset()
 
     def reset(self) -> None:
+        self.rate = Rate(on=self.rate_on)
         self.lag_s, self.latency_s, self.hold_s = 0.0, 0.0, 0.2
         self.item_errors = self.shuffle = False
         self.scopes: list[str] | None = None

@@ -49,7 +49,7 @@ class Twin:
         return self._ask("POST", "clock", body)
 
     def reset(self) -> None:
-        """Back to empty: no records, effects, calls or faults, and real time. Rate settings stay."""
+        """Back to empty: no records, effects, calls or faults, real time, limits as at the start."""
         self._ask("POST", "reset")
 
     def _ask(self, method: str, path: str, body: dict | None = None) -> Any:

@@ -31,5 +31,6 @@ class HubSpot:
 
     def reset(self) -> None:
         self.faults.reset()
+        self.api.open_windows()
         self.clock.reset(tick_ms=1)
         self.state.reset()

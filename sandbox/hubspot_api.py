@@ -25,8 +25,12 @@ class Api:
         self.token, self.refusals = token, 0
         self.clock, self.faults = Clock(tick_ms=1), Faults(rate)
         self.state = Crm(self.clock, self.faults)
-        self.windows = {"general": Window(), "search": Window()}
         self.routes: list[Route] = []
+        self.open_windows()
+
+    def open_windows(self) -> None:
+        """Forget past calls: both rate windows are empty again."""
+        self.windows = {"general": Window(), "search": Window()}
 
     def admit(self, request: Request, route: Route) -> dict[str, str]:
         headers = self._limit(request)

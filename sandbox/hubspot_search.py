@@ -1,6 +1,6 @@
 """The CRM twin's search index: it may lag behind the records, and it picks rows by what it last saw of them."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from .hubspot_properties import Property, instant_ms
 Key = tuple[int, int]  # (lastmodifieddate in ms, id)
 OPERATORS = ("EQ", "NEQ", "GT", "GTE", "LT", "LTE", "BETWEEN", "IN", "NOT_IN", "HAS_PROPERTY", "NOT_HAS_PROPERTY")
 MOST_RESULTS, MOST_GROUPS, MOST_PER_GROUP, MOST_FILTERS = 10_000, 5, 6, 18
-MODIFIED = "lastmodifieddate"
+MODIFIED, ID = "lastmodifieddate", "hs_object_id"
 
 
 class Contact(msgspec.Struct, frozen=True, gc=False):
@@ -36,7 +36,7 @@ class SearchIndex:
         self.order: list[Key] = []
         self.by_value: dict[str, dict[str, set[int]]] = {"email": {}, "syncline_key": {}}
         self.late: deque[tuple[int, int, Contact | None]] = deque()
-        self.found: dict[bytes, list[int]] = {}
+        self.found: dict[object, list[int]] = {}
 
     def load(self, contacts: list[Contact]) -> None:
         """Take many contacts at once, with no lag."""
@@ -80,8 +80,23 @@ class SearchIndex:
         key = msgspec.json.encode([groups, sorts])
         if key not in self.found:
             _check(groups, sorts, table)
-            self.found[key] = self._sorted(self._union(groups, table), sorts, table)
+            walk = self._by_id(groups, sorts)
+            self.found[key] = self._sorted(self._union(groups, table), sorts, table) if walk is None else walk
         return self.found[key]
+
+    def _by_id(self, groups: list[dict], sorts: list) -> list[int] | None:
+        """The common walk "id above x inside a time window, by id", answered from one sorted window; None for any other search."""
+        filters = groups[0].get("filters") or [] if len(groups) == 1 else []
+        after = [f for f in filters if f["propertyName"] == ID and f["operator"] == "GT"]
+        rest = [f for f in filters if f not in after]
+        plain = len(after) == 1 and all(f["propertyName"] == MODIFIED and f["operator"] in RANGES for f in rest)
+        if not plain or sorts not in ([{"propertyName": ID, "direction": "ASCENDING"}], [ID], [{"propertyName": ID}], []):
+            return None
+        window = self._range(rest)
+        if window not in self.found:
+            self.found[window] = sorted(id for _, id in self._candidates(rest))
+        ids = self.found[window]
+        return ids[bisect_right(ids, float(after[0]["value"])) :]
 
     def _union(self, groups: list[dict], table: dict[str, Property]) -> list[Key]:
         lists = [self._group(g.get("filters") or [], table) for g in groups]
@@ -114,11 +129,11 @@ class SearchIndex:
         return low, high
 
     def _sorted(self, rows: list[Key], sorts: list, table: dict[str, Property]) -> list[int]:
-        sort = sorts[0] if sorts else {"propertyName": "hs_object_id"}
+        sort = sorts[0] if sorts else {"propertyName": ID}
         name = sort if isinstance(sort, str) else sort["propertyName"]
         down = isinstance(sort, dict) and sort.get("direction") == "DESCENDING"
         ids = [row[1] for row in rows]
-        if name == "hs_object_id":
+        if name == ID:
             ids.sort(reverse=down)
         elif name == MODIFIED:
             ids = ids[::-1] if down else ids
@@ -180,12 +195,9 @@ def _test(f: dict, prop: Property) -> Callable[[Contact], bool]:
     values = [_comparable(prop, str(v)) for v in f.get("values") or [f.get("value", "")]]
     first, high = values[0], _comparable(prop, str(f.get("highValue", "")))
     judge = JUDGES[op]
-
-    def test(contact: Contact) -> bool:
-        own = _comparable(prop, contact.props.get(name) or "")
-        return judge(own, first, high, values)
-
-    return test
+    if name == ID:
+        return lambda contact: judge(contact.id, first, high, values)
+    return lambda contact: judge(_comparable(prop, contact.props.get(name) or ""), first, high, values)
 
 
 JUDGES: dict[str, Callable] = {

@@ -9,8 +9,9 @@ from .clock import Clock
 from .faults import Faults
 from .mailchimp_batch import Batches
 from .mailchimp_fields import BadField
+from .mailchimp_members import STATUSES, WRITABLE, Member, Refusal, seconds
 from .mailchimp_shapes import member, tree, trim, without
-from .mailchimp_state import STATUSES, Audience, Member, Refusal, seconds
+from .mailchimp_state import Audience
 from .wire import Refused, Reply, Request, Route
 
 KEY = "00000000000000000000000000000000-us99"
@@ -175,7 +176,7 @@ class Mailchimp:
             if not body.get(name):
                 raise Refused(self.invalid(request, name, "This value should not be blank."))
         for name in ("status", "status_if_new"):
-            if body.get(name) and body[name] not in STATUSES[:5]:
+            if body.get(name) and body[name] not in WRITABLE:
                 raise Refused(self.invalid(request, name, "Data presented is not one of the accepted values."))
         return body
 

@@ -3,8 +3,9 @@
 import msgspec
 
 from .mailchimp_fields import BadField
+from .mailchimp_members import WRITABLE, Member, Refusal
 from .mailchimp_shapes import member, tree
-from .mailchimp_state import WRITABLE, Audience, Member, Refusal
+from .mailchimp_state import Audience
 from .wire import Reply, Request
 
 MOST_MEMBERS = 500

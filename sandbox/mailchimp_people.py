@@ -2,7 +2,8 @@
 
 from .clock import to_utc
 from .mailchimp_fields import BadField, MergeField, hash_of
-from .mailchimp_state import Audience, Member, Refusal, shown
+from .mailchimp_members import Member, Refusal, shown
+from .mailchimp_state import Audience
 
 
 def edit(audience: Audience, order: dict) -> dict:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from .mailchimp_fields import hash_of
-from .mailchimp_state import Audience, Member, shown
+from .mailchimp_members import Member, shown
+from .mailchimp_state import Audience
 
 Tree = dict[str, "Tree"]
 SHOWN_TAGS = 50

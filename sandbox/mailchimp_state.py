@@ -1,75 +1,13 @@
 """The marketing twin's members and every way they change. Knows nothing of HTTP; the clock is handed in."""
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
-import msgspec
 from msgspec.structs import replace
 
-from .clock import Clock, to_ms, to_utc
+from .clock import Clock
 from .mailchimp_fields import audience_fields, clean, genuine, hash_of
-
-STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional", "archived")
-WRITABLE = STATUSES[:5]
-
-
-class Refusal(Exception):
-    """A rule of the vendor: `title` is its name for it, `status` the HTTP status."""
-
-    def __init__(self, title: str, detail: str, status: int = 400, errors: list[dict] | None = None) -> None:
-        super().__init__(detail)
-        self.title, self.detail, self.status, self.errors = title, detail, status, errors or []
-
-
-class Member(msgspec.Struct, frozen=True, gc=False):
-    """One version of a member. A write makes a new one, so a backup or a stale page may keep the old.
-
-    `by_person`: the unsubscribe was the person's own act. `was`: the status before archiving. Times are epoch seconds, 0 for none.
-    """
-
-    seq: int
-    email: str
-    status: str
-    fields: dict[str, str | int | float]
-    tags: tuple[str, ...] = ()
-    by_person: bool = False
-    was: str = ""
-    source: str = "API - Generic"
-    rating: int = 2
-    language: str = ""
-    vip: bool = False
-    email_type: str = "html"
-    signup_s: int = 0
-    opt_s: int = 0
-    ip_signup: str = ""
-    ip_opt: str = ""
-    changed_s: int = 0
-
-    @property
-    def contact_id(self) -> str:
-        return f"{self.seq * 2654435761 % 2**32:08x}{self.seq:024x}"
-
-    @property
-    def in_compliance(self) -> bool:
-        status = self.was if self.status == "archived" else self.status
-        return status == "cleaned" or (status == "unsubscribed" and self.by_person)
-
-
-class Ordered:
-    """Members of one status, by age and by (last change, age)."""
-
-    def __init__(self, members: Iterable[Member] = ()) -> None:
-        members = list(members)
-        self.by_seq = sorted(m.seq for m in members)
-        self.by_change = sorted((m.changed_s, m.seq) for m in members)
-
-    def add(self, member: Member) -> None:
-        insort(self.by_seq, member.seq)
-        insort(self.by_change, (member.changed_s, member.seq))
-
-    def drop(self, member: Member) -> None:
-        del self.by_seq[bisect_left(self.by_seq, member.seq)]
-        del self.by_change[bisect_left(self.by_change, (member.changed_s, member.seq))]
+from .mailchimp_members import STATUSES, WRITABLE, Member, Ordered, Page, Refusal, seconds
 
 
 class Audience:
@@ -210,7 +148,7 @@ class Audience:
         member = self.by_email(email) or self.add({"email_address": email}, "subscribed", "human")
         return self.change(member, {}, None, "human", "resubscribe", **proof)
 
-    def page(self, status: str, since_s: int | None, before_s: int | None, by_change: bool, down: bool) -> "Page":
+    def page(self, status: str, since_s: int | None, before_s: int | None, by_change: bool, down: bool) -> Page:
         """A window on one status ("" for all but archived), changed after `since_s` and before `before_s`, both exclusive."""
         group = self.groups[status]
         low = bisect_right(group.by_change, (since_s, 2**62)) if since_s is not None else 0
@@ -257,26 +195,3 @@ class Audience:
 
     def _groups(self, member: Member) -> list[Ordered]:
         return [self.groups[member.status]] + ([self.groups[""]] if member.status != "archived" else [])
-
-
-class Page:
-    """A slice of a sorted list, read from either end."""
-
-    def __init__(self, keys: list, low: int, high: int, down: bool) -> None:
-        self.keys, self.low, self.total, self.down = keys, low, high - low, down
-
-    def seqs(self, offset: int, count: int) -> list[int]:
-        stop = max(0, self.total - offset)
-        first, last = (max(0, stop - count), stop) if self.down else (min(offset, self.total), min(offset + count, self.total))
-        keys = self.keys[self.low + first : self.low + last]
-        keys = keys[::-1] if self.down else keys
-        return [k[1] if isinstance(k, tuple) else k for k in keys]
-
-
-def seconds(text: str) -> int:
-    """Epoch seconds of an ISO instant. Raises ValueError."""
-    return to_ms(text) // 1000
-
-
-def shown(at_s: int) -> str:
-    return to_utc(at_s * 1000).isoformat() if at_s else ""

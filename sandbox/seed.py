@@ -3,7 +3,7 @@
 from .hubspot import HubSpot
 from .hubspot_state import addresses
 from .mailchimp import Mailchimp
-from .mailchimp_state import Member
+from .mailchimp_members import Member
 from .people import Person, generate
 
 

@@ -37,7 +37,7 @@ def start_twins(contacts: int = 0, seed: int = 7, *, rate: bool = True, apart: b
 def _in_thread(contacts: int, seed: int, rate: bool) -> Iterator[Twins]:
     hubspot, mailchimp = HubSpot(rate=rate), Mailchimp(rate=rate)
     people = fill(hubspot, mailchimp, contacts, seed)
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    sockets = [_listen() for _ in range(2)]
     servers = [_server(Door(vendor)) for vendor in (hubspot, mailchimp)]
     thread = threading.Thread(target=_run, args=(servers, sockets), daemon=True)
     thread.start()
@@ -54,6 +54,14 @@ def _in_thread(contacts: int, seed: int, rate: bool) -> Iterator[Twins]:
         for server in servers:
             server.should_exit = True
         thread.join(5)
+
+
+def _listen() -> socket.socket:
+    """A free local port. The protocol is named because asyncio turns Nagle's delay (40 ms an answer) off only then."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    sock.bind(("127.0.0.1", 0))
+    sock.listen(2048)
+    return sock
 
 
 def _server(door: Door) -> uvicorn.Server:

@@ -31,7 +31,7 @@ from connectors.pace import Clock, Pace, Rate
 from syncline import __version__
 from syncline.errors import BudgetSpent, OutcomeUnknown, RateLimited, SyncError, Unreachable, UsageError
 
-__all__ = ["Clock", "Door", "ErrorTable", "Pace", "Rate", "Reply"]
+__all__ = ["Clock", "Door", "ErrorTable", "Pace", "Purpose", "Rate", "Reply"]
 
 Purpose = Literal["read", "recheck", "write"]
 ErrorTable = Mapping[int, Callable[[Reply, str], SyncError | None]]
@@ -121,7 +121,8 @@ class Door:
         """One call. `path` is a template ("/lists/{list}/members"), `args` fill it, quoted.
 
         `repeat`: sending it twice is harmless (default: true unless it is a write). `expect`: error statuses the caller handles itself.
-        `decoder`: a typed msgspec decoder for a 2xx body. `pace`: a second, narrower limit (a search bucket).
+        `decoder`: a typed msgspec decoder for a 2xx body. `pace`: another limit in place of the door's own, for calls that
+        the vendor counts apart (HubSpot's search).
         Raises AuthFailed, Forbidden, Unreachable, RateLimited, BudgetSpent, OutcomeUnknown (writes), Vanished, Stale, Rejected.
         """
         where = f"{self.platform} {method} {path}"
@@ -171,9 +172,8 @@ class Door:
 
     def _once(self, request: Any, where: str, purpose: Purpose, repeat: bool, expect: Any, decoder: Any, pace: Pace | None) -> Reply:
         self._count(purpose)
-        for limit in (self._pace, pace):
-            if limit:
-                limit.wait()
+        if limit := pace or self._pace:
+            limit.wait()
         asked_s = self.clock.now()
         reply, problem, sent = self._send(request)
         if reply is None:

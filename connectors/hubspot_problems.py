@@ -1,0 +1,53 @@
+"""HubSpot's per-item problems, turned into errors. No I/O. Only `hubspot*` import it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from syncline.errors import AlreadyExists, OutcomeUnknown, RateLimited, Rejected, SyncError, Vanished
+from syncline.ports import Change
+
+EXISTING = re.compile(r"Existing ID: (\d+)")
+Problem = Mapping[str, Any]
+
+
+def refused_keys(problem: Problem, batch: Sequence[Change]) -> set[str]:
+    """The keys of the changes a problem is about: by trace id, by record id, or because there is only one. Empty when it does not say."""
+    context = problem.get("context") or {}
+    traces, ids = set(context.get("objectWriteTraceId", ())), set(context.get("ids", ()))
+    named = {change.key for change in batch if change.key in traces or (change.ref and change.ref in ids)}
+    return named or ({batch[0].key} if len(batch) == 1 else set())
+
+
+def problem_of(problem: Problem, change: Change) -> SyncError:
+    """The error of one change. What the vendor does not explain may have been written."""
+    judge = _CATEGORIES.get(problem.get("category", ""))
+    return judge(problem, change) if judge else OutcomeUnknown("HubSpot failed on this contact without saying why")
+
+
+def _conflict(problem: Problem, change: Change) -> SyncError:
+    found = EXISTING.search(problem.get("message", ""))
+    if change.kind == "create":
+        return AlreadyExists("HubSpot: another contact has this address", ref=found.group(1) if found else None)
+    return Rejected("HubSpot: another contact has this address", field="email", detail=problem.get("message", ""))
+
+
+def _invalid(problem: Problem, change: Change) -> SyncError:
+    field = next(iter(_properties(problem)), None)
+    return Rejected(f"HubSpot refused {field or 'this contact'}", field=field, detail=problem.get("message", "")[:500])
+
+
+def _properties(problem: Problem) -> list[str]:
+    contexts = [problem.get("context") or {}, *((error.get("context") or {}) for error in problem.get("errors") or ())]
+    return [name for context in contexts if isinstance(context, dict) for name in context.get("propertyName", ())]
+
+
+_CATEGORIES: Mapping[str, Callable[[Problem, Change], SyncError]] = {
+    "OBJECT_NOT_FOUND": lambda problem, change: Vanished("HubSpot: the contact is not there any more"),
+    "CONFLICT": _conflict,
+    "OBJECT_ALREADY_EXISTS": _conflict,
+    "VALIDATION_ERROR": _invalid,
+    "RATE_LIMITS": lambda problem, change: RateLimited("HubSpot asked to wait with this contact"),
+}

@@ -1,0 +1,165 @@
+"""Observe: poll both sides at once, a page ahead of the work, and stage what changed with the cursor in one transaction per page.
+
+A record whose digest equals the stored one is done here: no lens, no merge. Nothing is decided before both polls are staged whole.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from queue import Queue
+from typing import Any
+
+import msgspec
+
+from flows.progress import Progress
+from flows.settings import Context
+from state.store import Observation
+from syncline.cursor import Cursor
+from syncline.errors import GuardTripped
+from syncline.guard import emptied
+from syncline.ports import Page
+from syncline.records import SIDES, Record, Side
+
+AHEAD = 2
+"""Pages that may wait, both sides together: one being staged, one ready."""
+
+CONFIRM = 500
+"""Suspected deletes are read again in groups of this size."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class Observed:
+    """What one side's poll brought. read = unchanged + staged. `listed`: live records of a full listing; `complete`: it was whole."""
+
+    read: int = 0
+    unchanged: int = 0
+    staged: int = 0
+    listed: int = 0
+    full: bool = False
+    complete: bool = False
+
+
+def digest_of(record: Record, salt: bytes) -> bytes:
+    """16 bytes that change when anything we map, the record's version or its liveness changes. `salt`: the mapping's version."""
+    body = _encode((record.liveness, record.version, *record.fields.values()))
+    return blake2b(body, digest_size=16, key=salt).digest()
+
+
+def observation(context: Context, side: Side, record: Record, digest: bytes | None) -> Observation:
+    """A record with what the store needs to find it again: its digest and match keys."""
+    match = context.mapping.match
+    keys = [match[rank].key[side](record.fields) if rank < len(match) and record.fields else None for rank in (0, 1)]
+    return Observation(record, digest, keys[0], keys[1])
+
+
+def salt_of(context: Context) -> bytes:
+    """The digest salt of this mapping: a new version changes every digest, so that everything is looked at again."""
+    return context.mapping.version.encode()[:64]
+
+
+def observe(context: Context, *, full: bool, progress: Progress) -> dict[Side, Observed]:
+    """Poll both sides and stage what changed. `full`: list everything, and notice what is gone. Raises the first error of either side."""
+    found = {side: Observed(full=full) for side in SIDES}
+    cursors = {side: context.sync.cursor(side) for side in SIDES}
+    for side in SIDES:
+        found[side].full = full or cursors[side] is None or cursors[side].token is not None
+        if full and not (cursors[side] and cursors[side].token):
+            context.sync.begin_sweep(side)
+    progress.stage("observe")
+    for side, page in _pages(context, cursors, full):
+        _stage(context, side, page, found[side])
+        progress.advance(len(page.records))
+    for side in SIDES:
+        if found[side].full and found[side].complete and full:
+            _find_deletes(context, side, found[side])
+    return found
+
+
+def _pages(context: Context, cursors: dict[Side, Cursor | None], full: bool) -> Iterator[tuple[Side, Page]]:
+    """Pages of both sides as they come. One thread a side polls; the queue bounds how far it runs ahead. Errors arrive in order."""
+    queue: Queue[tuple[Side, Page | BaseException | None]] = Queue(maxsize=AHEAD)
+    stop = threading.Event()
+    threads = [threading.Thread(target=_poll, args=(context, side, cursors[side], full, queue, stop), daemon=True) for side in SIDES]
+    for thread in threads:
+        thread.start()
+    running = len(threads)
+    try:
+        while running:
+            side, item = queue.get()
+            if item is None:
+                running -= 1
+            elif isinstance(item, BaseException):
+                raise item
+            else:
+                yield side, item
+    finally:
+        stop.set()
+        while any(thread.is_alive() for thread in threads):
+            while not queue.empty():
+                queue.get_nowait()
+            for thread in threads:
+                thread.join(0.01)
+
+
+def _poll(
+    context: Context, side: Side, cursor: Cursor | None, full: bool, queue: Queue[Any], stop: threading.Event
+) -> None:
+    spec = context.mapping.sides[side]
+    start = None if full and not (cursor and cursor.token) else cursor
+    try:
+        for page in context.connectors[side].pull(spec.object, spec.native, start):
+            queue.put((side, page))
+            if stop.is_set():
+                return
+        queue.put((side, None))
+    except BaseException as error:  # noqa: BLE001 - the caller's thread raises it, whatever it is
+        queue.put((side, error))
+
+
+def _stage(context: Context, side: Side, page: Page, found: Observed) -> None:
+    salt = salt_of(context)
+    known = context.sync.digests(side, [record.ref for record in page.records]) if page.records else {}
+    fresh = []
+    for record in page.records:
+        if record.liveness != "live" and record.ref not in known:
+            continue  # dead before we ever saw it: nobody's business
+        digest = digest_of(record, salt)
+        if known.get(record.ref) != digest:
+            fresh.append(observation(context, side, record, digest))
+    live = [record.ref for record in page.records if record.liveness == "live"] if found.full else []
+    context.sync.stage(side, fresh, page.cursor, live, now_us=context.clock())
+    found.read += len(page.records)
+    found.staged += len(fresh)
+    found.unchanged += len(page.records) - len(fresh)
+    found.listed += len(live)
+    found.complete = found.complete or page.complete
+
+
+def _find_deletes(context: Context, side: Side, found: Observed) -> None:
+    """After a whole listing, what we know and it lacks is looked up by id: only then is it gone. An emptied side stops the run."""
+    before = context.sync.live_count(side)
+    if emptied(before, found.listed) and context.mapping.policy.empty_side == "stop":
+        raise GuardTripped(
+            f"{context.connectors[side].title} listed nothing, and {before} records are known there. Nothing was written. "
+            "Check the account and its permissions; if it is really empty, set policy.limits.empty_side to allow for one run."
+        )
+    after = ""
+    while refs := context.sync.unswept(side, after, CONFIRM):
+        after = refs[-1]
+        records = list(read_again(context, side, refs))
+        found.read += len(records)
+        found.staged += len(records)
+        context.sync.stage(side, records, None, (), now_us=context.clock())
+
+
+def read_again(context: Context, side: Side, refs: list[str]) -> Iterator[Observation]:
+    """The records as they are now, ready to be staged."""
+    spec, connector, salt = context.mapping.sides[side], context.connectors[side], salt_of(context)
+    for record in connector.read(spec.object, spec.native, refs):
+        yield observation(context, side, record, digest_of(record, salt))
+

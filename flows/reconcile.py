@@ -1,0 +1,79 @@
+"""Reconcile: match, follow merges, decide, weigh. Everything here happens before the first write, and leaves only an inert plan behind."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from flows.progress import Progress
+from flows.settings import Context
+from syncline.errors import GuardTripped
+from syncline.guard import Trip, weigh
+from syncline.planner import plan_contact
+
+CHUNK = 500
+"""Contacts decided, and later committed, together: one plan row and one transaction each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What the plan of a run amounts to. `totals`: summed by the store; `trips`: limits it would exceed; `decided`: contacts looked at."""
+
+    decided: int
+    chunks: int
+    totals: dict[str, int]
+    trips: tuple[Trip, ...]
+
+
+def match(context: Context, run_id: int) -> tuple[int, int]:
+    """Pair what has no link, and follow merges. Returns (pairs found, records left ambiguous)."""
+    now = context.clock()
+    for merge in context.sync.merges():
+        context.sync.apply_merge(merge, run_id, now, context.mapping.version)
+    summary = context.sync.match_records(now, run_id)
+    return summary.paired, summary.ambiguous
+
+
+def decide(context: Context, run_id: int, progress: Progress) -> Planned:
+    """Decide every dirty contact, chunk by chunk, into the plan of this run, and weigh it. Memory holds one chunk."""
+    traits, now = context.traits(), context.clock()
+    linked = context.sync.linked_count()
+    number, decided, after = 0, 0, None
+    progress.stage("decide")
+    while True:
+        contacts, after = context.sync.contacts_to_decide(CHUNK, now, after)
+        if contacts:
+            plans = [plan_contact(context.mapping, contact, traits) for contact in contacts]
+            context.sync.save_plan(run_id, number, plans)
+            number, decided = number + 1, decided + len(plans)
+            progress.advance(len(plans))
+        if after is None:
+            break
+    totals = context.sync.plan_totals(run_id)
+    return Planned(decided, number, totals, weigh(totals, context.mapping.policy.limits, linked))
+
+
+def refuse(planned: Planned, run_id: int, mapping_file: str) -> None:
+    """Raise GuardTripped when the plan exceeds a limit; its plan stays for approval."""
+    if planned.trips:
+        what = "; ".join(str(trip) for trip in planned.trips)
+        raise GuardTripped(
+            f"The plan of run {run_id} exceeds the limits of this mapping: {what}. Nothing was written. "
+            f"Look at it with `syncline plan {mapping_file}`; if it is right, `syncline sync {mapping_file} --approve {run_id}`."
+        )
+
+
+def commit(context: Context, run_id: int, progress: Progress) -> int:
+    """Turn the approved plan live, chunk by chunk: shared view, log and outbox of a chunk in one transaction. Returns contacts committed."""
+    committed = 0
+    progress.stage("commit")
+    for number, plans in context.sync.plan_chunks(run_id):
+        context.sync.commit_chunk(run_id, number, plans, context.mapping.version, context.clock(), new_keys)
+        committed += len(plans)
+        progress.advance(len(plans))
+    return committed
+
+
+def new_keys(count: int) -> list[bytes]:
+    """Fresh secrets, one a contact: what makes a person erasable from a log that still verifies."""
+    return [secrets.token_bytes(32) for _ in range(count)]

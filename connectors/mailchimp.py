@@ -147,7 +147,7 @@ class Mailchimp:
             records = _records(reply, fields)
             place = place.after(records, reply.data["total_items"], reply.asked_us)
             yield Page(records, Cursor(0, token=place.token))
-        for page in self._changes(fields, Cursor(0), place.began_us):
+        for page in self._changes(fields, Cursor(0), place.began_us - SECOND_US):
             yield Page(page.records, Cursor(0, token=place.token))
         yield Page((), Cursor(place.began_us), complete=place.whole)
 

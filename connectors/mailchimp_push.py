@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from connectors.http import Door
 from connectors.mailchimp_shapes import NO_CONSENT, address_hash, refusal, to_body, to_record
-from syncline.errors import AlreadyExists, OutcomeUnknown, Recovery, Rejected, SyncError, Vanished
+from syncline.errors import AlreadyExists, OutcomeUnknown, Recovery, Rejected, Stale, SyncError, Vanished
 from syncline.ports import Change, Receipt
 
 BATCH = 500
@@ -137,22 +137,21 @@ class Writer:
     def _receipts(self, rows: Sequence[_Row], answer: Mapping[str, Any]) -> Iterator[Receipt]:
         done = {member["email_address"].lower(): member for member in (*answer["new_members"], *answer["updated_members"])}
         refused = {error["email_address"].lower(): error for error in answer["errors"]}
-        taken = [row for row in rows if refused.get(row.address, {}).get("error_code") == EXISTS]
+        doubtful = [row for row in rows if row.address not in done and _doubtful(row, refused.get(row.address))]
         for row in rows:
             if row.address in done:
                 yield self._echo(row.change, done[row.address])
-            elif row not in taken:
+            elif row not in doubtful:
                 yield Receipt(row.change.key, row.change.ref, error=_failure(refused.get(row.address)))
-        for row, ref in zip(taken, self.door.spread(self._ref, [row.address for row in taken]), strict=True):
-            yield Receipt(row.change.key, ref, error=AlreadyExists("Mailchimp has a member with this address", ref=ref))
+        for row, there in zip(doubtful, self.door.spread(self._look, doubtful), strict=True):
+            yield _explained(row, there, refused[row.address])
 
-    def _ref(self, address: str) -> str | None:
-        """Whose address it is; None when that cannot be told now."""
+    def _look(self, row: _Row) -> Mapping[str, Any] | SyncError | None:
+        """The member a refused row is about, or why it cannot be told."""
         try:
-            member = self.member(address_hash(address)) or {}
-        except SyncError:
-            member = {}
-        return member.get("contact_id")
+            return self.member(row.change.ref or address_hash(row.address))
+        except SyncError as error:
+            return error
 
     def _echo(self, change: Change, member: Mapping[str, Any]) -> Receipt:
         record = to_record(member, self.fields)
@@ -173,6 +172,23 @@ def _row(mode: Mode, change: Change) -> _Row:
     own = to_body(change)
     body = {"status": NO_CONSENT, **own, **change.consent} if mode == "create" else {**own, "email_address": change.anchor["email_address"]}
     return _Row(str(body.get("email_address", "")).strip().lower(), change, body)
+
+
+def _doubtful(row: _Row, problem: Mapping[str, Any] | None) -> bool:
+    """Refused, and only a look at the member tells why: a create met somebody, or an update met nobody (or not whom it meant)."""
+    return problem is not None and (problem.get("error_code") == EXISTS or (row.change.ref is not None and not problem.get("field")))
+
+
+def _explained(row: _Row, there: Mapping[str, Any] | SyncError | None, problem: Mapping[str, Any]) -> Receipt:
+    key, ref, known = row.change.key, row.change.ref, there if isinstance(there, Mapping) else None
+    if ref is None:
+        owner = known["contact_id"] if known else None
+        return Receipt(key, owner, error=AlreadyExists("Mailchimp has a member with this address", ref=owner))
+    if there is None:
+        return Receipt(key, ref, error=Vanished("Mailchimp has no such member any more"))
+    if known and known["email_address"].lower() != row.address:
+        return Receipt(key, ref, error=Stale("this Mailchimp member has another address now"))
+    return Receipt(key, ref, error=_failure(problem))
 
 
 def _failure(problem: Mapping[str, Any] | None) -> SyncError:

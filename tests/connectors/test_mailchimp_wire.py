@@ -39,7 +39,12 @@ def mailchimp(audience: str = "8c1f00", **more) -> Mailchimp:
 
 
 def member(ref: str, **more) -> dict:
-    shown = {"contact_id": ref, "email_address": f"{ref}@people.example", "status": "subscribed", "merge_fields": {"FNAME": "Ada", "LNAME": ""}}
+    shown = {
+        "contact_id": ref,
+        "email_address": f"{ref}@people.example",
+        "status": "subscribed",
+        "merge_fields": {"FNAME": "Ada", "LNAME": ""},
+    }
     stamps = {"last_changed": "2026-11-21T09:00:00+00:00", "timestamp_opt": "", "source": "API - Generic"}
     return {**shown, **stamps, "tags": [], "tags_count": 0, **more}
 
@@ -178,7 +183,11 @@ def test_describe_reads_all_merge_fields_and_leaves_out_addresses(wire):
     ]
     wire.get(f"{LIST}/merge-fields", json={"merge_fields": merges, "total_items": 4})
     fields = mailchimp().describe("members").fields
-    assert (fields["merge_fields.FNAME"].type, fields["merge_fields.FNAME"].required, fields["merge_fields.FNAME"].max_length) == ("text", True, 50)
+    assert (fields["merge_fields.FNAME"].type, fields["merge_fields.FNAME"].required, fields["merge_fields.FNAME"].max_length) == (
+        "text",
+        True,
+        50,
+    )
     assert (fields["merge_fields.STAGE"].type, fields["merge_fields.STAGE"].options) == ("choice", ("LEAD", "MQL"))
     assert fields["merge_fields.BDAY"].type == "text" and "merge_fields.ADDRESS" not in fields
     assert fields["status"].consent and fields["email_address"].unique and not fields["member_rating"].writable
@@ -187,7 +196,10 @@ def test_describe_reads_all_merge_fields_and_leaves_out_addresses(wire):
 def test_a_create_brings_its_consent_and_without_any_nobody_is_subscribed(wire):
     answer_batch(wire, new=[member("a", email_address="Ada@people.example"), member("b", email_address="bob@people.example")])
     receipts = list(mailchimp().push("members", FIELDS, [create("ada", status="pending"), create("bob")]))
-    assert [(r.key, r.ref, r.record.fields["merge_fields.FNAME"], r.error) for r in receipts] == [("k-ada", "a", "Ada", None), ("k-bob", "b", "Ada", None)]
+    assert [(r.key, r.ref, r.record.fields["merge_fields.FNAME"], r.error) for r in receipts] == [
+        ("k-ada", "a", "Ada", None),
+        ("k-bob", "b", "Ada", None),
+    ]
     body = sent(wire.calls[0])[3]
     assert (body["update_existing"], body["sync_tags"]) == (False, False)
     assert [m["status"] for m in body["members"]] == ["pending", "transactional"]
@@ -206,7 +218,12 @@ def test_updates_carry_no_status_and_only_updates_of_tags_travel_with_sync_tags(
 
 def test_one_address_twice_makes_two_batches(wire):
     answer_batch(wire, new=[member("a", email_address="ada@people.example")])
-    taken = {"email_address": "ada@people.example", "error": "ada@people.example is taken", "error_code": "ERROR_CONTACT_EXISTS", "field": ""}
+    taken = {
+        "email_address": "ada@people.example",
+        "error": "ada@people.example is taken",
+        "error_code": "ERROR_CONTACT_EXISTS",
+        "field": "",
+    }
     answer_batch(wire, errors=[taken])
     wire.get(f"{LIST}/members/{address_hash('ada@people.example')}", json=member("a"))
     again = Change("k-again", "create", None, {"email_address": "ADA@people.example"})
@@ -222,11 +239,18 @@ def test_one_refused_member_spoils_no_other_and_its_address_stays_out_of_the_mes
         "cy": ("cy@people.example was permanently deleted and cannot be re-imported.", ""),
         "dee": ("dee@people.example: value must be one of LEAD, MQL", "STAGE"),
     }
-    errors = [{"email_address": f"{n}@people.example", "error": t, "error_code": "ERROR_GENERIC", "field": f} for n, (t, f) in texts.items()]
+    errors = [
+        {"email_address": f"{n}@people.example", "error": t, "error_code": "ERROR_GENERIC", "field": f} for n, (t, f) in texts.items()
+    ]
     answer_batch(wire, new=[member("a", email_address="ada@people.example")], errors=errors)
     receipts = {r.key: r for r in mailchimp().push("members", FIELDS, [create(n) for n in ("ada", "bob", "cy", "dee", "eve")])}
     assert receipts["k-ada"].error is None
-    assert [type(receipts[f"k-{n}"].error) for n in ("bob", "cy", "dee", "eve")] == [ConsentRefused, ConsentRefused, Rejected, OutcomeUnknown]
+    assert [type(receipts[f"k-{n}"].error) for n in ("bob", "cy", "dee", "eve")] == [
+        ConsentRefused,
+        ConsentRefused,
+        Rejected,
+        OutcomeUnknown,
+    ]
     assert receipts["k-dee"].error.field == "merge_fields.STAGE" and "dee@" in receipts["k-dee"].error.detail
     assert not any("people.example" in str(r.error) for r in receipts.values())
 
@@ -235,7 +259,11 @@ def test_a_batch_refused_as_a_whole_is_halved_until_the_culprit_stands_alone(wir
     def judge(request):
         members = json.loads(request.body)["members"]
         if any(m["email_address"].startswith("bad") for m in members):
-            return 400, {"Content-Type": "application/problem+json"}, json.dumps(problem("Invalid Resource", "bad@people.example looks fake"))
+            return (
+                400,
+                {"Content-Type": "application/problem+json"},
+                json.dumps(problem("Invalid Resource", "bad@people.example looks fake")),
+            )
         new = [member(m["email_address"][:3], email_address=m["email_address"]) for m in members]
         return 200, {}, json.dumps({"new_members": new, "updated_members": [], "errors": []})
 
@@ -258,7 +286,9 @@ def test_consent_goes_alone_and_a_refusal_is_the_persons_to_lift(wire):
     refused = problem("Member In Compliance State", "a@people.example is already in a compliance state")
     wire.patch(f"{LIST}/members/a", json=refused, status=400, content_type="application/problem+json")
     wire.patch(f"{LIST}/members/b", json=member("b", status="unsubscribed"))
-    changes = [Change(f"k-{ref}", "consent", ref, consent={"status": status}) for ref, status in (("a", "subscribed"), ("b", "unsubscribed"))]
+    changes = [
+        Change(f"k-{ref}", "consent", ref, consent={"status": status}) for ref, status in (("a", "subscribed"), ("b", "unsubscribed"))
+    ]
     a, b = mailchimp().push("members", FIELDS, changes)
     assert isinstance(a.error, ConsentRefused) and "people.example" not in str(a.error)
     assert b.record.fields["status"] == "unsubscribed"

@@ -40,7 +40,6 @@ ErrorTable = Mapping[int, Callable[[Reply, str], SyncError | None]]
 CONNECT_TIMEOUT_S = 10.0
 LONGEST_WAIT_S = 120.0  # a vendor that wants us to wait longer gets its wish from the next run
 TRIES = 5
-BACKOFF_S = 0.5
 SAME_CLOCK_US = 2_000_000  # `Date` has whole seconds and travels: less than this is no difference
 
 # At DEBUG urllib3 prints whole addresses, and an address can hold a person's e-mail.
@@ -259,6 +258,8 @@ class Door:
         self.clock_offset_us = offset_us if abs(offset_us) >= SAME_CLOCK_US else 0
 
 
+# The random part keeps many clients from coming back together.
+_pause = tenacity.wait_exponential(multiplier=0.5, max=20) + tenacity.wait_random(0, 0.5)
 _COMMON_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": f"syncline/{__version__}"}
 
 
@@ -304,9 +305,7 @@ def _cause(error: BaseException) -> str:
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
-    """The vendor's wish if it has one, else a growing pause with a random part, so that many clients do not come back together."""
+    """The vendor's wish if it has one, else a growing pause."""
     again = state.outcome.exception() if state.outcome else None
     wish_s = getattr(getattr(again, "error", None), "after_s", None)
-    return (
-        float(wish_s) if wish_s is not None else float(tenacity.wait_exponential_jitter(initial=BACKOFF_S, max=20, jitter=BACKOFF_S)(state))
-    )
+    return float(_pause(state) if wish_s is None else wish_s)

@@ -6,7 +6,7 @@ is harmless even without an address. `calls_per_10_s`: what your plan allows (19
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from connectors.http import Door, Rate, Reply
@@ -36,6 +36,7 @@ class HubSpot:
     title = "HubSpot CRM"
     secrets = ("token",)
     objects = ("contacts",)
+    anchors = ("email",)  # opt-outs go by address
     capabilities = Capabilities(
         incremental="modified_since",
         overlap_s=OVERLAP_S,
@@ -72,6 +73,11 @@ class HubSpot:
     def clock_offset_us(self) -> int:
         """The vendor's clock minus ours, microseconds, as last seen."""
         return self.door.clock_offset_us
+
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """Calls sent so far, by purpose."""
+        return self.door.calls
 
     def check(self) -> Health:
         """The account and what the token may do. Raises AuthFailed, Unreachable."""

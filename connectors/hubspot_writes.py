@@ -55,7 +55,7 @@ class Writer:
             receipts: list[Receipt] = []
             try:
                 for receipt in step(fields, batch):
-                    receipts.append(receipt)  # noqa: PERF402  what came before an error must not be lost
+                    receipts.append(receipt)
             except SyncError as error:
                 failures.append(error)
             return receipts
@@ -136,7 +136,7 @@ class Writer:
 
     def _addresses(self, changes: Batch) -> dict[str, str | SyncError]:
         """Change key → the contact's address, or why there is none."""
-        unnamed = [change.ref for change in changes if change.ref and not change.fields.get("email")]
+        unnamed = [change.ref for change in changes if change.ref and not change.anchor.get("email")]
         records = {record.ref: record for record in self._reader.read(("email",), unnamed)}
         return {change.key: _address(change, records.get(change.ref or "")) for change in changes}
 
@@ -244,7 +244,7 @@ def _address(change: Change, record: Record | None) -> str | SyncError:
         return Vanished("HubSpot: the contact is not there any more")
     if record is not None and record.merged_into:
         return Merged("HubSpot: the contact was merged into another", into=record.merged_into)
-    address = text(change.fields.get("email") or (record.fields.get("email") if record else None)).strip().lower()
+    address = text(change.anchor.get("email") or (record.fields.get("email") if record else None)).strip().lower()
     return address or _no_address()
 
 

@@ -11,6 +11,7 @@ from .hubspot_properties import Property, instant_ms
 Key = tuple[int, int]  # (lastmodifieddate in ms, id)
 OPERATORS = ("EQ", "NEQ", "GT", "GTE", "LT", "LTE", "BETWEEN", "IN", "NOT_IN", "HAS_PROPERTY", "NOT_HAS_PROPERTY")
 MOST_RESULTS, MOST_GROUPS, MOST_PER_GROUP, MOST_FILTERS = 10_000, 5, 6, 18
+MOST_KEPT = 8  # answers kept for paging
 MODIFIED, ID = "lastmodifieddate", "hs_object_id"
 
 
@@ -81,6 +82,8 @@ class SearchIndex:
         if key not in self.found:
             _check(groups, sorts, table)
             walk = self._by_id(groups, sorts)
+            while len(self.found) >= MOST_KEPT:
+                del self.found[next(iter(self.found))]
             self.found[key] = self._sorted(self._union(groups, table), sorts, table) if walk is None else walk
         return self.found[key]
 

@@ -64,7 +64,7 @@ def refuse(planned: Planned, run_id: int, mapping_file: str) -> None:
 
 
 def commit(context: Context, run_id: int, progress: Progress) -> int:
-    """Turn the approved plan live, chunk by chunk: shared view, log and outbox of a chunk in one transaction. Returns contacts committed."""
+    """Turn the approved plan live, chunk by chunk: view, log and outbox of a chunk in one transaction. Returns the contacts committed."""
     committed = 0
     progress.stage("commit")
     for number, plans in context.sync.plan_chunks(run_id):

@@ -1,0 +1,188 @@
+"""One round: observe → match → decide → guard → commit → push → settle, from lease to report. No Prefect in it; console and flows call it.
+
+Theory of operation. Every round first finishes what an earlier one left in the outbox, so that observations are only ever staged over an
+empty outbox. A plan is inert until `commit`; a crash before that discards it, for observations stay dirty; a crash after it leaves outbox
+rows, and those are checked against the world before they are sent. The lease's fencing number is verified inside every transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from flows.observe import Observed, observe
+from flows.progress import Progress, Silent
+from flows.push import Pushed, push
+from flows.reconcile import Planned, commit, decide, match, refuse
+from flows.settings import Context, checkpoint, holder, prepare
+from syncline.errors import GuardTripped, SyncError, UsageError
+from syncline.log import Entry
+from syncline.plan import ContactPlan
+from syncline.records import Side
+
+Kind = Literal["sync", "sweep", "retry", "plan"]
+Status = Literal["in_step", "held", "failed", "stopped", "planned"]
+LEASE_TTL_S = 900
+
+EXIT: dict[str, int] = {"in_step": 0, "planned": 0, "held": 1, "failed": 1}
+
+
+@dataclass(slots=True)
+class Report:
+    """What a round did. `observed`: per side read = unchanged + staged. `totals`: what the plan weighed. `error`: what ended it early."""
+
+    kind: Kind
+    run_id: int = 0
+    status: Status = "in_step"
+    observed: dict[Side, Observed] = field(default_factory=dict)
+    paired: int = 0
+    ambiguous: int = 0
+    decided: int = 0
+    totals: dict[str, int] = field(default_factory=dict)
+    trips: list[str] = field(default_factory=list)
+    pushed: Pushed = field(default_factory=Pushed)
+    open_holds: int = 0
+    calls: dict[Side, dict[str, int]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    error: SyncError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 in step, 1 something held or failed; otherwise the error's own code."""
+        return self.error.exit_code if self.error is not None else EXIT.get(self.status, 1)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON: plain numbers and texts, no personal data."""
+        sides = {side: {"read": o.read, "unchanged": o.unchanged, "changed": o.staged, "full": o.full} for side, o in self.observed.items()}
+        pushed = {name: getattr(self.pushed, name) for name in ("applied", "held", "moved", "failed")}
+        return {
+            "run": self.run_id, "kind": self.kind, "status": self.status, "observed": sides, "paired": self.paired,
+            "ambiguous": self.ambiguous, "decided": self.decided, "planned": self.totals, "trips": self.trips, "pushed": pushed,
+            "open_holds": self.open_holds, "calls": self.calls, "warnings": self.warnings,
+            "error": str(self.error) if self.error else None, "exit_code": self.exit_code,
+        }  # fmt: skip
+
+
+def run_round(context: Context, kind: Kind = "sync", *, approve: int | None = None, progress: Progress | None = None) -> Report:
+    """Run one round. Never raises a SyncError: it is in `report.error`, with everything that was known by then.
+
+    `approve`: the run whose kept plan may go ahead although it exceeds limits; exactly that plan is committed.
+    """
+    report, progress = Report(kind), progress or Silent()
+    try:
+        with _leased(context):
+            _round(context, report, approve, progress)
+    except SyncError as error:
+        report.error, report.status = error, "stopped" if isinstance(error, GuardTripped) else "failed"
+        _note_failure(context, report)
+    report.calls = {side: dict(getattr(c, "calls", {})) for side, c in context.connectors.items()}
+    return report
+
+
+@contextmanager
+def _leased(context: Context) -> Iterator[None]:
+    """Hold the lease for the round; two rounds of one sync never overlap, wherever they start."""
+    ttl_us = LEASE_TTL_S * 1_000_000
+    fencing = context.sync.acquire(holder(), context.clock(), ttl_us)
+    try:
+        yield
+    finally:
+        context.sync.release(fencing)
+
+
+def _round(context: Context, report: Report, approve: int | None, progress: Progress) -> None:
+    report.run_id = context.sync.begin_run(report.kind, context.clock())
+    if context.sync.outbox_size() and report.kind != "plan":
+        report.pushed = push(context, report.run_id, progress)
+    report.warnings = [str(problem) for problem in prepare(context, fresh=report.kind == "sweep")]
+    changed = _adopt_mapping(context, report.run_id)
+    if approve is not None:
+        _approved(context, report, approve, progress)
+    else:
+        _observe_and_decide(context, report, changed, progress)
+    if report.kind == "plan":
+        report.status = "planned"
+    else:
+        _go(context, report, report.run_id if approve is None else approve, progress)
+    _close(context, report)
+
+
+def _adopt_mapping(context: Context, run_id: int) -> bool:
+    """A new mapping version: no base is comparable any more, so this run lists everything and compares without one."""
+    version = context.mapping.version
+    if context.sync.mapping_version() == version:
+        return False
+    context.sync.adopt_mapping(version, context.loaded.source, run_id, context.clock())
+    return True
+
+
+def _observe_and_decide(context: Context, report: Report, mapping_changed: bool, progress: Progress) -> None:
+    if report.kind != "retry":
+        full = report.kind == "sweep" or mapping_changed
+        if report.kind == "sweep":
+            context.sync.touch_held()
+        report.observed = observe(context, full=full, progress=progress)
+    report.paired, report.ambiguous = match(context, report.run_id)
+    context.sync.drop_plans(keep=())
+    planned = decide(context, report.run_id, progress)
+    _fill(report, planned)
+    if report.kind != "plan":
+        refuse(planned, report.run_id, context.loaded.file)
+
+
+def _fill(report: Report, planned: Planned) -> None:
+    report.decided, report.totals, report.trips = planned.decided, planned.totals, [str(trip) for trip in planned.trips]
+
+
+def _approved(context: Context, report: Report, approve: int, progress: Progress) -> None:
+    """A person said yes to a kept plan: note who and what in the log, and let exactly that plan through."""
+    if not context.sync.plan_exists(approve):
+        raise UsageError(f"run {approve} has no plan waiting for approval; `syncline status` shows the runs")
+    report.totals = context.sync.plan_totals(approve)
+    entry = Entry("approval", new={"run": approve, "totals": report.totals}, reason=f"plan of run {approve} approved")
+    context.sync.append([entry], report.run_id, context.clock(), context.mapping.version)
+
+
+def _go(context: Context, report: Report, plan_of: int, progress: Progress) -> None:
+    report.decided = commit(context, plan_of, progress) or report.decided
+    late = push(context, report.run_id, progress)
+    for name in ("applied", "held", "moved", "failed"):
+        setattr(late, name, getattr(late, name) + getattr(report.pushed, name))
+    report.pushed = late
+    if late.failure is not None:
+        report.error = late.failure
+
+
+def _close(context: Context, report: Report) -> None:
+    report.open_holds = context.sync.open_holds()
+    if report.error is not None or report.pushed.failed:
+        report.status = "failed"
+    elif report.kind != "plan" and (report.open_holds or report.pushed.held):
+        report.status = "held"
+    if report.kind == "plan":
+        return _end_run(context, report)
+    checkpoint(context)
+    return _end_run(context, report)
+
+
+def _end_run(context: Context, report: Report) -> None:
+    message = str(report.error) if report.error else ""
+    context.sync.end_run(report.run_id, report.status, report.as_dict(), message, context.clock())
+
+
+def _note_failure(context: Context, report: Report) -> None:
+    """Remember why the run ended, if the database still takes it; the error itself is what the caller gets."""
+    if not report.run_id:
+        return
+    try:
+        _end_run(context, report)
+    except SyncError:
+        report.warnings.append("the run's end could not be recorded")
+
+
+def planned_contacts(context: Context, run_id: int) -> Iterator[ContactPlan]:
+    """The plan of a run, contact by contact, for showing it to people."""
+    for _number, plans in context.sync.plan_chunks(run_id):
+        yield from plans

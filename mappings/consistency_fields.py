@@ -48,6 +48,9 @@ def _ends(field: Declared, model: FieldModel) -> Found:
             yield loc, f"{field.name} has no {side} name: write {side}: <native name>"
     if field.const and not field.create_only:
         yield loc, f"{field.name} is a constant: add when: create, so that it is given once and never fights an edit"
+    for side in field.const:
+        if field.names[side] is not None and len(field.const) == 1:
+            yield (*loc, side), f"{field.name} is a constant, so nothing is read from {side}: remove {side}: {field.names[side]}"
     if set(SIDES) <= set(field.const):
         yield loc, f"{field.name} is constant on both sides: name one side under const"
     for side in field.required_in:

@@ -28,8 +28,10 @@ def read_yaml(text: str) -> tuple[Any, dict[Loc, int], list[Finding]]:
     if not isinstance(data, dict):
         return None, {}, [(1, "write a mapping here: version, name, sides, identity, fields")]
     places: dict[Loc, int] = {(): 1}
-    findings = list(_walk(root, (), places))
-    return data, places, findings
+    try:
+        return data, places, list(_walk(root, (), places))
+    except RecursionError:
+        return None, {}, [(1, "an anchor holds itself: write it out")]
 
 
 def line_of(places: dict[Loc, int], loc: Loc) -> int:
@@ -50,7 +52,7 @@ def _walk(node: Node, loc: Loc, places: dict[Loc, int]) -> Iterator[Finding]:
 
 
 def _entry(name: Node, value: Node, loc: Loc, places: dict[Loc, int]) -> Iterator[Finding]:
-    here, line = (*loc, name.value), name.start_mark.line + 1
+    here, line = (*loc, str(name.value)), name.start_mark.line + 1
     if here in places:
         yield line, f"{name.value} is written twice (first on line {places[here]}): keep one"
     else:

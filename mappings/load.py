@@ -60,22 +60,29 @@ def load_text(text: str, file: str = "mapping.yaml") -> LoadedMapping:
 
 
 def _validate(data: dict[str, Any]) -> tuple[MappingModel | None, list[tuple[Loc, str]], frozenset[str]]:
-    """(model, faults, names of fields left out of it). Fields with faults are left out, so that the others are judged all the same."""
+    """(model, faults, names of fields left out of it). What has a fault is left out, so that the rest is judged all the same."""
     try:
         return MappingModel.model_validate(data), [], frozenset()
     except ValidationError as error:
-        faults = [_fault(e) for e in error.errors()]
-        bad = frozenset(str(e["loc"][1]) for e in error.errors() if e["loc"][0] == "fields" and len(e["loc"]) > 1)
+        errors = error.errors()
+    faults = [_fault(each) for each in errors]
+    bad = frozenset(str(each["loc"][1]) for each in errors if each["loc"][0] == "fields" and len(each["loc"]) > 1)
     try:
-        return MappingModel.model_validate(_without(data, bad)), faults, bad
+        return MappingModel.model_validate(_without(data, [each["loc"] for each in errors])), faults, bad
     except ValidationError:
         return None, faults, bad
 
 
-def _without(data: dict[str, Any], bad: Iterable[str]) -> dict[str, Any]:
+def _without(data: dict[str, Any], locs: Iterable[Loc]) -> dict[str, Any]:
+    """The data less the word at each place; a field goes as a whole."""
     rest = copy.deepcopy(data)
-    for name in bad:
-        rest["fields"].pop(name, None)
+    for loc in locs:
+        *way, word = loc[:2] if loc[0] == "fields" else [part for part in loc if isinstance(part, str)]
+        holder: Any = rest
+        for part in way:
+            holder = holder.get(part) if isinstance(holder, dict) else None
+        if isinstance(holder, dict):
+            holder.pop(word, None)
     return rest
 
 

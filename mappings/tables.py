@@ -51,7 +51,10 @@ def by_side(written: Any) -> ValueTable:
         return written
     if not isinstance(written, Mapping) or not written or not set(written) <= set(SIDES):
         raise ValueError("write {crm: {native: meaning, …}, marketing: {native: meaning, …}}")
-    return _checked(*(_side_pairs(written.get(side) or {}) for side in SIDES))
+    tables = [written.get(side) or {} for side in SIDES]
+    if not all(isinstance(table, Mapping) for table in tables):
+        raise ValueError("write a table from native value to meaning for each side")
+    return _checked(*(tuple((scalar(native), key(scalar(meaning))) for native, meaning in table.items()) for table in tables))
 
 
 def by_meaning_or_side(written: Any) -> ValueTable:
@@ -75,12 +78,6 @@ def by_meaning_or_side(written: Any) -> ValueTable:
 def _natives(written: Any, meaning: Any) -> list[tuple[Any, str]]:
     each = written if isinstance(written, list) else [written]
     return [(scalar(native), key(meaning)) for native in each]
-
-
-def _side_pairs(table: Any) -> Pairs:
-    if not isinstance(table, Mapping):
-        raise ValueError("write a table from native value to meaning for each side")
-    return tuple((scalar(native), key(scalar(meaning))) for native, meaning in table.items())
 
 
 def _checked(crm: Pairs, marketing: Pairs) -> ValueTable:

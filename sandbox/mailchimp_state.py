@@ -82,11 +82,11 @@ class Audience:
         self.next_seq += 1
         return self._commit(None, made, actor, "create")
 
-    def change(self, old: Member, body: dict, status: str | None = None, actor: str = "api", op: str = "update", **more: object) -> Member:
-        """Write what differs; `last_changed` moves only when something does."""
+    def change(self, old: Member, body: dict, asked: str | None = None, actor: str = "api", op: str = "update", **more: object) -> Member:
+        """Write what differs, judging the status `asked` for; `more` is set unjudged. `last_changed` moves only when something does."""
         changes = {**self._changes(old, body), **more}
-        if status and status != old.status:
-            changes |= self._status(old, status, actor)
+        if asked and asked != old.status:
+            changes |= self._status(old, asked, actor)
         if (email := body.get("email_address")) and hash_of(str(email)) != hash_of(old.email):
             changes["email"] = self._new_address(old, str(email))
         new = replace(old, **changes)

@@ -1,0 +1,191 @@
+"""Contacts as the planner reads them: what must be decided, page by page, and single contacts for people's questions.
+
+Decisions come in three passes: linked contacts; pairs that `matching` found; single records. Each pass is ordered, so the same database gives
+the same pages, and fresh contact ids are counted along in memory: they become real only when a plan is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from state import codec
+from state.database import among
+from state.holds import HoldRow, Owner, by_owner, open_holds
+from state.queries import CONTACTS, RECORDS, RECORDS_OF
+from state.scope import Scope
+from state.tables import CONTACT, RECORD
+from syncline.plan import Contact, SideState
+from syncline.records import SIDES, Side
+
+_DUE = "r.dirty = 1 AND (r.retry_at_us IS NULL OR r.retry_at_us <= :now)"
+_LINKED = sa.text(
+    f"SELECT DISTINCT r.contact_id FROM record AS r WHERE r.sync_id = :s AND {_DUE} AND r.contact_id > :after AND NOT EXISTS"
+    " (SELECT 1 FROM outbox AS o WHERE o.sync_id = r.sync_id AND o.contact_id = r.contact_id) ORDER BY r.contact_id LIMIT :limit"
+)
+_PAIRED = sa.text(
+    f"SELECT r.ref, r.pair_ref FROM record AS r WHERE r.sync_id = :s AND {_DUE} AND r.contact_id IS NULL AND r.side = 0"
+    " AND r.pair_ref IS NOT NULL AND r.ref > :after ORDER BY r.ref LIMIT :limit"
+)
+_SINGLE = sa.text(
+    f"SELECT r.ref FROM record AS r WHERE r.sync_id = :s AND {_DUE} AND r.contact_id IS NULL AND r.side = :side"
+    " AND r.pair_ref IS NULL AND r.liveness = 0 AND r.ref > :after ORDER BY r.ref LIMIT :limit"
+)
+_LOSERS = sa.select(CONTACT.c.merged_into, CONTACT.c.id).where(
+    CONTACT.c.sync_id == sa.bindparam("s"), CONTACT.c.merged_into.is_not(None), among(CONTACT.c.merged_into, "ids")
+)
+_NEXT_ID = sa.text("SELECT next_contact_id FROM sync WHERE id = :s")
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the next page of decisions starts. Opaque to callers."""
+
+    stage: str = "linked"
+    after: str = ""
+    next_id: int = 0
+
+
+_AFTER = {"linked": "paired", "paired": "crm", "crm": "marketing", "marketing": None}
+
+
+class Contacts:
+    """One sync's contacts."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def contacts_to_decide(self, limit: int, now_us: int, after: Position | None = None) -> tuple[list[Contact], Position | None]:
+        """At most `limit` contacts that need a decision, and where to go on (None: that was all). Nothing is written."""
+        with self._scope.read() as connection:
+            at: Position | None = after or Position(next_id=connection.execute(_NEXT_ID, {"s": self._scope.sync_id}).scalar_one())
+            found: list[Contact] = []
+            while at is not None and not found:
+                found, at = self._page(connection, at, limit, now_us)
+        return found, at
+
+    def _page(self, connection: sa.Connection, at: Position, limit: int, now_us: int) -> tuple[list[Contact], Position | None]:
+        values: dict[str, Any] = {"s": self._scope.sync_id, "now": now_us, "limit": limit, "after": at.after}
+        if at.stage == "linked":
+            ids = list(connection.execute(_LINKED, {**values, "after": int(at.after or 0)}).scalars())
+            found, last = self._load(connection, ids), str(ids[-1]) if ids else ""
+        elif at.stage == "paired":
+            pairs = connection.execute(_PAIRED, values).all()
+            found = self._fresh(connection, [{"crm": crm, "marketing": across} for crm, across in pairs], at.next_id)
+            last = pairs[-1][0] if pairs else ""
+        else:
+            side: Side = "crm" if at.stage == "crm" else "marketing"
+            refs = list(connection.execute(_SINGLE, {**values, "side": codec.SIDE_NO[side]}).scalars())
+            found, last = self._fresh(connection, [{side: ref} for ref in refs], at.next_id), refs[-1] if refs else ""
+        next_id = at.next_id + (0 if at.stage == "linked" else len(found))
+        if last:
+            return found, replace(at, after=last, next_id=next_id)
+        stage = _AFTER[at.stage]
+        return found, None if stage is None else Position(stage, next_id=next_id)
+
+    def _fresh(self, connection: sa.Connection, members: Sequence[dict[Side, str]], next_id: int) -> list[Contact]:
+        """New contacts, numbered in order, of unlinked records."""
+        rows: dict[tuple[Side, str], Any] = {}
+        for side in SIDES:
+            refs = codec.dumps([member[side] for member in members if side in member])
+            values = {"s": self._scope.sync_id, "side": codec.SIDE_NO[side], "refs": refs}
+            rows |= {(side, row.ref): row for row in connection.execute(RECORDS, values)}
+        holds = open_holds(connection, self._scope) if members else {}
+        fresh = []
+        for number, member in enumerate(members):
+            sides = {side: side_state(rows[side, ref]) for side, ref in member.items()}
+            held = by_owner(holds, list(member.items()))
+            fresh.append(Contact(next_id + number, sides, held=frozenset(row.field for row in held)))
+        return fresh
+
+    def _load(self, connection: sa.Connection, ids: Sequence[int]) -> list[Contact]:
+        """Stored contacts with both sides' records, losers and open holds, in the order of `ids`."""
+        if not ids:
+            return []
+        values = {"s": self._scope.sync_id, "ids": codec.dumps(ids)}
+        losers = {row.id: row.merged_into for row in connection.execute(_LOSERS, values)}
+        records: dict[int, list[Any]] = {}
+        for row in connection.execute(RECORDS_OF, {**values, "ids": codec.dumps([*ids, *losers])}):
+            records.setdefault(row.contact_id, []).append(row)
+        holds = open_holds(connection, self._scope)
+        found = {row.id: row for row in connection.execute(CONTACTS, values)}
+        lost: dict[int, list[Any]] = {}
+        for loser, winner in sorted(losers.items()):
+            lost.setdefault(winner, []).extend(row for row in records.get(loser, ()) if row.liveness == codec.LIVE)
+        return [_contact(found[i], records.get(i, ()), lost.get(i, ()), holds) for i in ids if i in found]
+
+    def load_contact(self, contact_id: int) -> Contact | None:
+        """One contact, dirty or not; None when there is none of that number."""
+        with self._scope.read() as connection:
+            return next(iter(self._load(connection, [contact_id])), None)
+
+    def contact_by(self, side: Side, ref: str) -> int | None:
+        """The contact that this record is linked to."""
+        query = sa.select(RECORD.c.contact_id).where(
+            RECORD.c.sync_id == self._scope.sync_id, RECORD.c.side == codec.SIDE_NO[side], RECORD.c.ref == ref
+        )
+        with self._scope.read() as connection:
+            return connection.execute(query).scalar()
+
+    def find_contact(self, key: str) -> list[int]:
+        """Contacts with a record whose match key is `key`, lowest id first."""
+        query = sa.text(
+            "SELECT contact_id FROM record WHERE sync_id = :s AND key_1 = :key AND contact_id IS NOT NULL UNION"
+            " SELECT contact_id FROM record WHERE sync_id = :s AND key_2 = :key AND contact_id IS NOT NULL ORDER BY 1"
+        )
+        with self._scope.read() as connection:
+            return list(connection.execute(query, {"s": self._scope.sync_id, "key": key}).scalars())
+
+    def provenance(self, contact_id: int) -> dict[str, list[Any]]:
+        """Per field: [side, rule, run id, number of the log entry] that last set it."""
+        query = sa.select(CONTACT.c.view, CONTACT.c.provenance).where(
+            CONTACT.c.sync_id == self._scope.sync_id, CONTACT.c.id == contact_id
+        )
+        with self._scope.read() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return {}
+        where = f"contact {contact_id}"
+        packed = codec.native(row.provenance, where)
+        usual = packed.pop("*", None)
+        return {**(dict.fromkeys(codec.view(row.view, where), usual) if usual else {}), **packed}
+
+
+def side_state(row: Any) -> SideState:
+    """A record's row as the planner reads it."""
+    where = f"record {SIDES[row.side]}/{row.ref}"
+    return SideState(
+        ref=row.ref,
+        seen=codec.native(row.seen, f"{where}, seen"),
+        shadow=None if row.shadow is None else codec.native(row.shadow, f"{where}, shadow"),
+        liveness=codec.LIVENESSES[row.liveness],
+        modified_us=row.modified_us,
+        version=row.version,
+        proof=codec.proof(row.proof, f"{where}, proof"),
+        field_times_us=None if row.field_times is None else codec.native(row.field_times, f"{where}, field_times"),
+    )
+
+
+def best(rows: Sequence[Any]) -> dict[Side, Any]:
+    """Per side the record that stands for the contact: the live one before an archived, a gone, a merged one."""
+    chosen: dict[Side, Any] = {}
+    for row in sorted(rows, key=lambda row: (-row.liveness, row.staged)):
+        chosen[SIDES[row.side]] = row
+    return chosen
+
+
+def _contact(row: Any, records: Sequence[Any], lost: Sequence[Any], holds: dict[Owner, list[HoldRow]]) -> Contact:
+    where = f"contact {row.id}"
+    view = codec.view(row.view, f"{where}, view")
+    return Contact(
+        contact_id=row.id,
+        sides={side: side_state(record) for side, record in best(records).items()},
+        state=row.state,
+        view=view,
+        agreed_us=codec.times(row.agreed_us, view, f"{where}, agreed_us"),
+        losers={side: states for side in SIDES if (states := tuple(side_state(r) for r in lost if SIDES[r.side] == side))},
+        held=frozenset(hold.field for hold in holds.get(row.id, ())),
+    )

@@ -1,0 +1,153 @@
+"""Connections and transactions, alike on SQLite and Postgres. `state` alone imports this.
+
+SQLite: WAL with synchronous=FULL, because "sending" must be on disk before a write leaves the house, and a transaction is a whole page or
+chunk, so the flush costs nothing per record. Python's driver would begin transactions by its own rules; we say BEGIN (IMMEDIATE) ourselves.
+Hot statements are compiled to text once and run by the driver's `executemany`: half the cost of letting SQLAlchemy look at every row.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from syncline.errors import UsageError
+
+PRAGMAS = (
+    "journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "cache_size=-16000", "secure_delete=ON",
+    "temp_store=MEMORY",
+)  # fmt: skip
+
+Row = dict[str, Any]
+
+
+class each(FunctionElement[Any]):
+    """The elements of a JSON array of text, one row each: how a list of any length travels as one parameter."""
+
+    name = "each"
+    inherit_cache = True
+
+
+@compiles(each, "sqlite")
+def _each_sqlite(element: each, compiler: Any, **options: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **options)})"
+
+
+@compiles(each, "postgresql")
+def _each_postgres(element: each, compiler: Any, **options: Any) -> str:
+    return f"json_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS JSON))"
+
+
+def among(column: sa.ColumnElement[Any], parameter: str) -> sa.ColumnElement[bool]:
+    """`column` is one of the JSON array bound as `parameter`."""
+    value = each(sa.bindparam(parameter, type_=sa.Text)).table_valued("value").c.value
+    return column.in_(sa.select(sa.cast(value, column.type)))
+
+
+def upsert(table: sa.Table, columns: Sequence[str], keys: Sequence[str], update: Sequence[str]) -> sa.TextClause:
+    """Insert, or set `update` where a row with these `keys` is there; the same words in both dialects."""
+    values = ", ".join(f":{name}" for name in columns)
+    changes = ", ".join(f"{name} = excluded.{name}" for name in update)
+    return sa.text(
+        f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({values}) ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}"
+    )
+
+
+class Database:
+    """One database. Safe to share between threads; every transaction has its own connection."""
+
+    def __init__(self, url: str) -> None:
+        self.url = parse(url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        if self.sqlite:
+            _private_file(self.url)
+        options: dict[str, Any] = {"paramstyle": "named"} if self.sqlite else {"pool_pre_ping": True}
+        self.engine = sa.create_engine(self.url, hide_parameters=True, **options)
+        self._sql: dict[int, tuple[Any, str]] = {}
+        if self.sqlite:
+            sa.event.listen(self.engine, "connect", _pragmas)
+            sa.event.listen(self.engine, "begin", _begin)
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """One view of the database. Raises UsageError when it cannot be used (gone, locked, full, damaged)."""
+        with _named_errors(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One transaction that takes SQLite's write lock at once, so that it can never fail half-way for want of it."""
+        with _named_errors(), self.engine.connect().execution_options(syncline_write=True) as connection, connection.begin():
+            yield connection
+
+    def sql(self, statement: sa.ClauseElement) -> str:
+        """The statement's text in this dialect, compiled once. Statements given here live as long as their module."""
+        held = self._sql.get(id(statement))
+        if held is None:
+            held = self._sql[id(statement)] = (statement, str(statement.compile(dialect=self.engine.dialect)))
+        return held[1]
+
+    def many(self, connection: sa.Connection, statement: sa.ClauseElement, rows: Sequence[Row]) -> None:
+        """Run a statement for every row. All its parameters must be in each row."""
+        if rows:
+            connection.exec_driver_sql(self.sql(statement), list(rows))
+
+    def scrub(self) -> None:
+        """After an erasure: leave no old row version behind, neither in the file nor in its journal."""
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)" if self.sqlite else "VACUUM")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    """The driver's first line says what is wrong with the database, and holds no values; a broken statement of ours stays a traceback."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        if type(error) not in (sa.exc.OperationalError, sa.exc.DatabaseError):
+            raise
+        cause = (str(error.orig).strip().splitlines() or [type(error.orig).__name__])[0]
+        raise UsageError(f"cannot use the database: {cause}") from None
+
+
+def parse(url: str) -> URL:
+    """A database URL, or a bare path of a SQLite file. Raises UsageError."""
+    try:
+        parsed = make_url(url if "://" in url else f"sqlite:///{url}")
+    except sa.exc.ArgumentError:
+        raise UsageError("SYNCLINE_DATABASE_URL is not a database URL; use sqlite:///file or postgresql://host/name") from None
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise UsageError(f"{parsed.get_backend_name()} is not supported; use sqlite:///file or postgresql://host/name")
+    return parsed
+
+
+def _private_file(url: URL) -> None:
+    """People's data: a new database file is readable by its owner alone."""
+    if not url.database:
+        raise UsageError("a SQLite database needs a file: sqlite:///file")
+    try:
+        os.close(os.open(url.database, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise UsageError(f"cannot open the database {url.database}: {error.strerror}") from None
+
+
+def _pragmas(dbapi_connection: Any, _record: Any) -> None:
+    dbapi_connection.isolation_level = None
+    for pragma in PRAGMAS:
+        dbapi_connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: sa.Connection) -> None:
+    write = connection.get_execution_options().get("syncline_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

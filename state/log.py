@@ -1,0 +1,222 @@
+"""The change log: appending, reading, checkpoints. Other parts of `state` append inside their own transaction through `appending`.
+
+What may be personal (`old`, `new`, `ref`, `reason`) enters the hash only through a commitment keyed by that contact's secret. Entries without
+a contact use the sync's own key and therefore say nothing personal. A receipt names new refs of many contacts at once: it is committed to
+with each ref replaced by a *seal* under its own contact's key, so that one person's ref can be erased from it and the rest still verifies.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from state import codec
+from state.queries import KEYS_OF
+from state.scope import Scope
+from state.tables import CHANGE_LOG
+from syncline.log import Entry, Frontier, commitment, leaf_hash
+from syncline.records import SIDES
+
+COLUMNS = tuple(column.name for column in CHANGE_LOG.columns)
+_INSERT = sa.insert(CHANGE_LOG)
+_NODE = 32
+_SAVE = sa.text("UPDATE sync SET log_size = :size, log_nodes = :nodes WHERE id = :s")
+PAGE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One stored entry. `result`: agreed, pending, or what became of its write. `erased`: its values are gone for good."""
+
+    seq: int
+    at_us: int
+    run_id: int | None
+    entry: Entry
+    mapping_version: str
+    result: str
+    erased: bool = False
+
+
+def head(row: Any) -> tuple[str, ...]:
+    """Every stored column that is not personal, as text, in a fixed order: what the leaf hash covers besides the commitment."""
+    return (
+        str(row.at_us), _text(row.run_id), row.kind, _text(row.contact_id), row.field or "", _text(row.side), row.rule, row.evidence,
+        row.to_sides, row.mapping_version,
+    )  # fmt: skip
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def seal(key: bytes, ref: str) -> dict[str, str]:
+    """What stands for a ref in a receipt's commitment, and in the receipt itself once its person is erased."""
+    return {"seal": hmac.digest(key, f"seal\x1f{ref}".encode(), "sha256").hex()}
+
+
+def sealed(new: Mapping[str, Any], keys: Mapping[int, bytes | None]) -> str:
+    """A receipt's text as committed to. Refs of erased contacts (no key) are seals already."""
+    refs = [[contact, side, seal(key, ref) if (key := keys.get(contact)) and isinstance(ref, str) else ref] for contact, side, ref in new["refs"]]
+    return codec.dumps({"results": new["results"], "refs": refs})
+
+
+def commit(key: bytes, row: Any, new: str) -> bytes:
+    """The commitment of a row that holds its values; `new` is its JSON text (of a receipt: the sealed one)."""
+    return commitment(key, row.old, new, f"{row.ref or ''}\x1f{row.reason}")
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A row before it is stored, with the names `head` and `commit` read."""
+
+    at_us: int
+    run_id: int | None
+    kind: str
+    contact_id: int | None
+    field: str | None
+    side: int | None
+    ref: str | None
+    old: str
+    new: str
+    rule: str
+    evidence: str
+    reason: str
+    to_sides: str
+    mapping_version: str
+
+
+class Appender:
+    """Appends to the log inside one open transaction. `next` is the number the next entry gets."""
+
+    def __init__(self, connection: sa.Connection, scope: Scope, run_id: int | None, now_us: int, mapping_version: str | None) -> None:
+        lock = "" if scope.db.sqlite else " FOR UPDATE"
+        query = sa.text(f"SELECT log_size, log_nodes, log_key, mapping_version FROM sync WHERE id = :s{lock}")
+        size, nodes, self._key, adopted = connection.execute(query, {"s": scope.sync_id}).one()
+        self._frontier = Frontier(size, _split(nodes))
+        self._connection, self._scope, self._run_id, self._now_us = connection, scope, run_id, now_us
+        self._mapping = mapping_version or adopted or ""
+        self._rows: list[dict[str, Any]] = []
+
+    @property
+    def next(self) -> int:
+        return self._frontier.size + 1
+
+    def add(self, entry: Entry, key: bytes | None = None, result: str = "agreed", committed: str | None = None) -> int:
+        """Append one entry and return its number. `key`: its contact's secret; `committed`: stands for `new` in the commitment."""
+        side = None if entry.side is None else codec.SIDE_NO[entry.side]
+        draft = _Draft(
+            self._now_us, self._run_id, entry.kind, entry.contact_id, entry.field, side, entry.ref, codec.dumps(entry.old),
+            codec.dumps(entry.new), entry.rule, entry.evidence, entry.reason, ",".join(entry.to), self._mapping,
+        )  # fmt: skip
+        seq = self._frontier.size + 1
+        pledge = commit(key or self._key, draft, draft.new if committed is None else committed)
+        leaf = leaf_hash(seq, head(draft), pledge)
+        self._frontier.append(leaf)
+        row = {name: getattr(draft, name) for name in _Draft.__slots__}
+        row.update(sync_id=self._scope.sync_id, seq=seq, result=result, commitment=pledge, leaf=leaf)
+        self._rows.append(row)
+        return seq
+
+    def save(self) -> None:
+        """Store the entries and the tree's new edge."""
+        if self._rows:
+            self._scope.db.many(self._connection, _INSERT, self._rows)
+            values = {"s": self._scope.sync_id, "size": self._frontier.size, "nodes": b"".join(self._frontier.nodes)}
+            self._connection.execute(_SAVE, values)
+
+
+@contextmanager
+def appending(
+    connection: sa.Connection, scope: Scope, run_id: int | None, now_us: int, mapping_version: str | None = None
+) -> Iterator[Appender]:
+    """An Appender that is saved when the block ends well."""
+    log = Appender(connection, scope, run_id, now_us, mapping_version)
+    yield log
+    log.save()
+
+
+def _split(nodes: bytes) -> list[bytes]:
+    return [nodes[at : at + _NODE] for at in range(0, len(nodes), _NODE)]
+
+
+def log_row(row: Any) -> LogRow:
+    """A stored row as people and `fold` read it."""
+    where = f"change_log {row.seq}"
+    erased = row.old is None
+    entry = Entry(
+        kind=row.kind,
+        contact_id=row.contact_id,
+        field=row.field,
+        side=None if row.side is None else SIDES[row.side],
+        ref=row.ref,
+        old=None if erased else codec.loads(row.old, where),
+        new=None if row.new is None else codec.loads(row.new, where),
+        rule=row.rule,
+        evidence=row.evidence,
+        reason=row.reason or "",
+        to=tuple(row.to_sides.split(",")) if row.to_sides else (),
+    )
+    return LogRow(row.seq, row.at_us, row.run_id, entry, row.mapping_version, row.result, erased)
+
+
+class ChangeLog:
+    """Reading the log, and appending what happens outside a commit (approvals and the like)."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def append(self, entries: Sequence[Entry], run_id: int | None, now_us: int, mapping_version: str | None = None) -> None:
+        """Append entries of the sync itself (no contact) or of contacts, each under its key, in one transaction."""
+        with self._scope.write() as connection, appending(connection, self._scope, run_id, now_us, mapping_version) as log:
+            keys = contact_keys(connection, self._scope, [e.contact_id for e in entries if e.contact_id is not None])
+            for entry in entries:
+                log.add(entry, keys.get(entry.contact_id) if entry.contact_id is not None else None)
+
+    def entries(
+        self,
+        contact_id: int | None = None,
+        run_id: int | None = None,
+        field: str | None = None,
+        since_us: int | None = None,
+        limit: int | None = None,
+        ascending: bool = True,
+    ) -> Iterator[LogRow]:
+        """Entries that meet every given condition, streamed in pages; oldest first unless `ascending` is False."""
+        wanted = {"contact_id": contact_id, "run_id": run_id, "field": field}
+        where = [CHANGE_LOG.c.sync_id == self._scope.sync_id]
+        where += [CHANGE_LOG.c[name] == value for name, value in wanted.items() if value is not None]
+        where += [] if since_us is None else [CHANGE_LOG.c.at_us >= since_us]
+        for at, row in enumerate(self._rows(where, ascending)):
+            if at == limit:
+                return
+            yield log_row(row)
+
+    def _rows(self, where: list[Any], ascending: bool) -> Iterator[Any]:
+        seq = CHANGE_LOG.c.seq
+        beyond: list[Any] = []
+        while True:
+            query = sa.select(CHANGE_LOG).where(*where, *beyond).order_by(seq if ascending else seq.desc()).limit(PAGE)
+            with self._scope.read() as connection:
+                rows = connection.execute(query).all()
+            yield from rows
+            if len(rows) < PAGE:
+                return
+            beyond = [seq > rows[-1].seq if ascending else seq < rows[-1].seq]
+
+    def checkpoint(self) -> tuple[int, str]:
+        """(entries, root in hex): keep it outside the database; `verify` compares."""
+        with self._scope.read() as connection:
+            query = sa.text("SELECT log_size, log_nodes FROM sync WHERE id = :s")
+            size, nodes = connection.execute(query, {"s": self._scope.sync_id}).one()
+        return size, Frontier(size, _split(nodes)).root().hex()
+
+
+def contact_keys(connection: sa.Connection, scope: Scope, contact_ids: Sequence[int]) -> dict[int, bytes | None]:
+    """Contacts' secrets by id; None once erased."""
+    found = connection.execute(KEYS_OF, {"s": scope.sync_id, "ids": codec.dumps(contact_ids)})
+    return {row.id: row.log_key for row in found}

@@ -1,0 +1,187 @@
+"""What both sides show: staging pages of observations with their cursor, and the bookkeeping of full sweeps.
+
+We persist observations, never half-done work. An observation never erases what it did not show: a native name that is missing keeps its old
+value, a record that is gone keeps its last. A read older than what we know of the record (a lagging replica) moves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from state import codec
+from state.database import Row, among, upsert
+from state.queries import RECORDS
+from state.scope import Scope
+from state.tables import RECORD
+from syncline.cursor import Cursor
+from syncline.records import Record, Side
+
+OBSERVED = (
+    "sync_id", "side", "ref", "key_1", "key_2", "digest", "seen", "liveness", "merged_into", "absorbed", "modified_us", "version", "proof",
+    "field_times", "dirty", "staged", "attempts", "retry_at_us",
+)  # fmt: skip
+STAGE = upsert(RECORD, OBSERVED, OBSERVED[:3], OBSERVED[3:])
+_NEXT = sa.text("UPDATE sync SET staged = staged + 1 WHERE id = :s RETURNING staged")
+_SAVE_CURSOR = sa.text(
+    "INSERT INTO cursor (sync_id, side, at_us, ref, token) VALUES (:s, :side, :at_us, :ref, :token)"
+    " ON CONFLICT (sync_id, side) DO UPDATE SET at_us = excluded.at_us, ref = excluded.ref, token = excluded.token"
+)
+_SWEPT = sa.text("INSERT INTO swept (sync_id, side, ref) VALUES (:s, :side, :ref) ON CONFLICT DO NOTHING")
+_DIGESTS = sa.select(RECORD.c.ref, RECORD.c.digest).where(
+    RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("side"), among(RECORD.c.ref, "refs"), RECORD.c.digest.is_not(None)
+)
+_UNSWEPT = sa.text(
+    "SELECT r.ref FROM record AS r WHERE r.sync_id = :s AND r.side = :side AND r.liveness = 0 AND r.ref > :after AND NOT EXISTS"
+    " (SELECT 1 FROM swept AS w WHERE w.sync_id = r.sync_id AND w.side = r.side AND w.ref = r.ref) ORDER BY r.ref LIMIT :limit"
+)
+_LINKED = sa.text(
+    "SELECT COUNT(*) FROM record AS a JOIN contact AS c ON c.sync_id = a.sync_id AND c.id = a.contact_id AND c.state = 'active'"
+    " WHERE a.sync_id = :s AND a.side = 0 AND a.liveness = 0 AND EXISTS (SELECT 1 FROM record AS b"
+    " WHERE b.sync_id = a.sync_id AND b.contact_id = a.contact_id AND b.side = 1 AND b.liveness = 0)"
+)
+_TOUCH = (
+    sa.text(
+        "UPDATE record SET dirty = 1 WHERE sync_id = :s AND liveness <> 3 AND contact_id IN"
+        " (SELECT contact_id FROM hold WHERE sync_id = :s AND open = 1 AND contact_id IS NOT NULL)"
+    ),
+    sa.text(
+        "UPDATE record SET dirty = 1 WHERE sync_id = :s AND contact_id IS NULL AND EXISTS (SELECT 1 FROM hold AS h"
+        " WHERE h.sync_id = :s AND h.open = 1 AND h.contact_id IS NULL AND h.side = record.side AND h.ref = record.ref)"
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A record as just read, its digest, and its match keys (None where it has none)."""
+
+    record: Record
+    digest: bytes
+    key_1: str | None = None
+    key_2: str | None = None
+
+
+class Observations:
+    """One sync's observations."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def cursor(self, side: Side) -> Cursor | None:
+        """How far that side has been staged; None before the first page or after a change of mapping."""
+        query = sa.text("SELECT at_us, ref, token FROM cursor WHERE sync_id = :s AND side = :side")
+        with self._scope.read() as connection:
+            row = connection.execute(query, self._of(side)).first()
+        return None if row is None else Cursor(row.at_us, row.ref, row.token)
+
+    def digests(self, side: Side, refs: Sequence[str]) -> dict[str, bytes]:
+        """The stored digests of these refs; those we do not know are absent."""
+        with self._scope.read() as connection:
+            rows = connection.execute(_DIGESTS, {**self._of(side), "refs": codec.dumps(refs)}).all()
+        return {row.ref: bytes(row.digest) for row in rows}
+
+    def stage(
+        self,
+        side: Side,
+        observations: Sequence[Observation],
+        cursor: Cursor | None = None,
+        swept: Sequence[str] = (),
+        now_us: int = 0,
+        force: bool = False,
+    ) -> int:
+        """A page, its cursor and the refs that a sweep has met, in one transaction. Returns how many records it moved.
+
+        `force` takes a read even when it is older than what we know (an operator declared a restored backup to be the truth).
+        """
+        with self._scope.write() as connection:
+            staged = self._stage(connection, side, observations, force) if observations else 0
+            if cursor is not None:
+                connection.execute(_SAVE_CURSOR, {**self._of(side), "at_us": cursor.at_us, "ref": cursor.ref, "token": cursor.token})
+            self._scope.db.many(connection, _SWEPT, [{**self._of(side), "ref": ref} for ref in swept])
+        return staged
+
+    def observe_moved(self, side: Side, observations: Sequence[Observation], now_us: int = 0) -> int:
+        """Stage what a re-check just before a write has shown: the world moved, so decide again."""
+        return self.stage(side, observations, now_us=now_us)
+
+    def _stage(self, connection: sa.Connection, side: Side, observations: Sequence[Observation], force: bool) -> int:
+        number = connection.execute(_NEXT, {"s": self._scope.sync_id}).scalar_one()
+        refs = codec.dumps([o.record.ref for o in observations])
+        known: dict[str, Any] = {row.ref: row for row in connection.execute(RECORDS, {**self._of(side), "refs": refs}).mappings()}
+        rows = []
+        for observation in observations:
+            old = known.get(observation.record.ref)
+            if old is None or force or not _stale(old, observation.record):
+                row = observed(self._scope.sync_id, codec.SIDE_NO[side], observation, old, number)
+                known[row["ref"]] = row
+                rows.append(row)
+        self._scope.db.many(connection, STAGE, rows)
+        return len(rows)
+
+    def begin_sweep(self, side: Side) -> None:
+        """A full listing starts: forget which refs the last one met."""
+        with self._scope.write() as connection:
+            connection.execute(sa.text("DELETE FROM swept WHERE sync_id = :s AND side = :side"), self._of(side))
+
+    def unswept(self, side: Side, after_ref: str, limit: int) -> list[str]:
+        """Refs of known live records that the running listing has not met, in order, after `after_ref` ("" for the first)."""
+        with self._scope.read() as connection:
+            return list(connection.execute(_UNSWEPT, {**self._of(side), "after": after_ref, "limit": limit}).scalars())
+
+    def live_count(self, side: Side) -> int:
+        """Known live records of that side."""
+        query = sa.text("SELECT COUNT(*) FROM record WHERE sync_id = :s AND side = :side AND liveness = 0")
+        with self._scope.read() as connection:
+            return int(connection.execute(query, self._of(side)).scalar_one())
+
+    def linked_count(self) -> int:
+        """Active contacts that are live on both sides: what the guard's shares are shares of."""
+        with self._scope.read() as connection:
+            return int(connection.execute(_LINKED, {"s": self._scope.sync_id}).scalar_one())
+
+    def touch_held(self) -> None:
+        """Everything that waits is decided again: options may have changed, duplicates may have gone."""
+        with self._scope.write() as connection:
+            for statement in _TOUCH:
+                connection.execute(statement, {"s": self._scope.sync_id})
+
+    def clean(self, refs: Sequence[tuple[Side, str]]) -> None:
+        """These records need no decision (out of scope): not dirty, not paired."""
+        query = sa.text("UPDATE record SET dirty = 0, pair_ref = NULL WHERE sync_id = :s AND side = :side AND ref = :ref")
+        with self._scope.write() as connection:
+            for side, ref in refs:
+                connection.execute(query, {**self._of(side), "ref": ref})
+
+    def _of(self, side: Side) -> dict[str, Any]:
+        return {"s": self._scope.sync_id, "side": codec.SIDE_NO[side]}
+
+
+def observed(sync_id: int, side: int, observation: Observation, old: Any | None, number: int) -> Row:
+    """The row of an observation, over what the old row knew."""
+    record = observation.record
+    seen = codec.dumps(record.fields)
+    keys = (observation.key_1, observation.key_2)
+    if old is not None:
+        if not record.fields:
+            keys = (old["key_1"], old["key_2"])
+        before = codec.native(old["seen"], f"record {side}/{record.ref}, seen")
+        if before.keys() - record.fields.keys():
+            seen = codec.dumps({**before, **record.fields})
+    return {
+        "sync_id": sync_id, "side": side, "ref": record.ref, "key_1": keys[0], "key_2": keys[1], "digest": observation.digest, "seen": seen,
+        "liveness": codec.LIVENESS_NO[record.liveness], "merged_into": record.merged_into,
+        "absorbed": codec.dumps(record.absorbed) if record.absorbed else None, "modified_us": record.modified_us,
+        "version": record.version, "proof": codec.proof_text(record.proof),
+        "field_times": codec.dumps(record.field_times_us) if record.field_times_us else None,
+        "dirty": 1, "staged": number, "attempts": 0, "retry_at_us": None,
+    }  # fmt: skip
+
+
+def _stale(old: Any, record: Record) -> bool:
+    """Older than what we know, by the vendor's own clock, and saying the same of the record's life."""
+    known, read = old["modified_us"], record.modified_us
+    return known is not None and read is not None and read < known and old["liveness"] == codec.LIVENESS_NO[record.liveness]

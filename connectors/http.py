@@ -57,9 +57,10 @@ class _Again(Exception):
 class Door:
     """One platform's API at `base_url`. Threads may share it.
 
-    `headers` carry the credentials and `secrets` are their literal texts, to be struck from anything said. `rate` may be None (self-hosted).
-    `max_connections` bounds simultaneous calls. `budget` bounds the calls of this door's life. `errors` is the platform's own ErrorTable.
-    `calls` counts what was sent, by purpose: "read", "recheck", "write". `clock_offset_us` is the vendor's clock minus ours, 0 if about equal.
+    `headers` carry the credentials and `secrets` are their literal texts, to be struck from anything said. `rate` may be None
+    (self-hosted). `max_connections` bounds simultaneous calls, `budget` the calls of this door's life. `errors` is the platform's own
+    ErrorTable. `calls` counts what was sent, by purpose: "read", "recheck", "write". `clock_offset_us` is the vendor's clock minus ours,
+    0 if about equal.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""HubSpot CRM contacts as a connector. Reading is in `hubspot_reads`, writing in `hubspot_writes`, shapes in `hubspot_shapes`. Built by `registry`.
+"""HubSpot CRM contacts as a connector. Built by `registry`; reading is in `hubspot_reads`, writing in `hubspot_writes`.
 
 Options: `create_key_property`: a text property of yours with unique values; creates then go through upsert on it, so that a repeated create
 is harmless even without an address. `calls_per_10_s`: what your plan allows (190; 100 on Free and Starter).

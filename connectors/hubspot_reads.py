@@ -1,7 +1,7 @@
 """Reading HubSpot contacts: list, search, batch read. Only `hubspot*` import it.
 
-Search answers lag, show at most 10,000 rows, pick rows by an older index than the values they show, and shift while people edit. So we never
-page by offset or by stamp: inside a window of time we walk by record id, which never changes, and a window with too many rows is halved.
+Search answers lag, show at most 10,000 rows, pick rows by an older index than the values they show, and shift while people edit. So we
+never page by offset or by stamp: inside a window of time we walk by record id, which never changes, and a window with too many rows is halved.
 A row that leaves its window while we walk has a newer stamp, and is met again in the open window at the end or in the next poll's overlap.
 """
 

@@ -1,7 +1,7 @@
 """Writing HubSpot contacts: batches of 100, one receipt a change. Only `hubspot*` import it.
 
-A batch is done, done in part (207), or refused whole because of one item. Then the item is taken out by its trace id, or found by halving, so
-that it never costs its neighbours. The echo is made from the write's own answer, so no call is spent on reading back.
+A batch is done, done in part (207), or refused whole because of one item. Then the item is taken out by its trace id, or found by
+halving, so that it never costs its neighbours. The echo is made from the write's own answer: no call is spent on reading back.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ class Writer:
         }
 
     def push(self, fields: Fields, changes: Iterable[Change]) -> Iterator[Receipt]:
-        """One receipt a change. Batches of one kind are in flight together, kinds are not. When the run must end, what was done is told first."""
+        """One receipt a change. Batches of one kind are in flight together, kinds are not.
+
+        When an error must end the run, what was done is told first.
+        """
         for (kind, _), group in groupby(_batches(changes), key=lambda item: item[0]):
             yield from self._group(self._steps[kind], fields, (batch for _, batch in group))
 

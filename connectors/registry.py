@@ -5,7 +5,7 @@ Built-ins are a literal table; others arrive by the entry-point group `syncline.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -61,7 +61,8 @@ def available() -> list[ConnectorInfo]:
 
 def build(name: str, settings: Settings) -> Connector:
     """A connector ready for use; it makes no call yet."""
-    return cast("Any", connector_class(name))(settings)
+    make = cast("Callable[[Settings], Connector]", connector_class(name))
+    return make(settings)
 
 
 def settings_from_env(

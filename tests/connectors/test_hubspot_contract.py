@@ -1,7 +1,7 @@
 """HubSpot keeps the connector contract, over real HTTP to its twin."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -52,8 +52,8 @@ class TestHubSpot(ConnectorContract):
     fields = ("email", "firstname", "lastname", "lifecyclestage", "hs_email_optout")
     text_field = "firstname"
     unique_field = "email"
-    wrong_secrets = {"token": "pat-of-somebody-else"}
-    refused = {"lifecyclestage": "no such stage"}
+    wrong_secrets: ClassVar = {"token": "pat-of-somebody-else"}
+    refused: ClassVar = {"lifecyclestage": "no such stage"}
     many = 215
 
     def person(self, n: int) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from syncline.ports import Change, Receipt
 BATCH = 500
 MEMBER = "/lists/{list}/members/{member}"
 EXISTS = "ERROR_CONTACT_EXISTS"
+ABSENT = "Mailchimp has no such member any more"
 
 Mode = Literal["create", "update", "retag"]
 MODES: Mapping[Mode, Mapping[str, bool]] = {
@@ -80,7 +81,11 @@ class Writer:
             raise ending[0]
 
     def _consent(self, change: Change) -> Receipt:
-        return self._echo(change, self._call("PATCH", change, dict(change.consent)))
+        """Looked up first: a status, any status, would bring an archived member back."""
+        member = self._found(change)
+        if member["status"] not in ("archived", change.consent["status"]):
+            member = self._call("PATCH", change, {"status": change.consent["status"]})
+        return self._echo(change, member)
 
     def _move(self, change: Change) -> Receipt:
         """An update of one member by its id, with its new address. Tags are no part of a member's own body: they follow."""
@@ -94,9 +99,7 @@ class Writer:
 
     def _restore(self, change: Change) -> Receipt:
         """Back from the archive with the consent asked for. Looked up first: a PUT would make a new member of one deleted for ever."""
-        member = self.member(change.ref or "")
-        if member is None:
-            raise Vanished("Mailchimp has no such member any more")
+        member = self._found(change)
         if member["status"] != "archived":
             return self._echo(change, member)
         status = change.consent.get("status", NO_CONSENT)
@@ -106,6 +109,12 @@ class Writer:
     def _archive(self, change: Change) -> Receipt:
         self._call("DELETE", change, None)
         return Receipt(change.key, change.ref)
+
+    def _found(self, change: Change) -> Mapping[str, Any]:
+        member = self.member(change.ref or "")
+        if member is None:
+            raise Vanished(ABSENT)
+        return member
 
     def _call(self, method: str, change: Change, body: Mapping[str, Any] | None) -> Mapping[str, Any]:
         args = {"list": self.audience, "member": change.ref or ""}
@@ -157,6 +166,8 @@ class Writer:
         record = to_record(member, self.fields)
         if change.ref not in (None, record.ref):
             return Receipt(change.key, change.ref, error=Vanished("this address belongs to another Mailchimp member now"))
+        if record.liveness == "archived":
+            return Receipt(change.key, record.ref, error=Vanished("this Mailchimp member was archived meanwhile"))
         return Receipt(change.key, record.ref, record)
 
     def _all(self, rows: Sequence[_Row], error: SyncError) -> Iterator[Receipt]:
@@ -185,7 +196,7 @@ def _explained(row: _Row, there: Mapping[str, Any] | SyncError | None, problem: 
         owner = known["contact_id"] if known else None
         return Receipt(key, owner, error=AlreadyExists("Mailchimp has a member with this address", ref=owner))
     if there is None:
-        return Receipt(key, ref, error=Vanished("Mailchimp has no such member any more"))
+        return Receipt(key, ref, error=Vanished(ABSENT))
     if known and known["email_address"].lower() != row.address:
         return Receipt(key, ref, error=Stale("this Mailchimp member has another address now"))
     return Receipt(key, ref, error=_failure(problem))

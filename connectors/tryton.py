@@ -1,4 +1,4 @@
-"""Tryton (8.2 and later), a self-hosted CRM: the parties of one database, over JSON-RPC. Loaded by `connectors.registry`; nobody else imports it.
+"""Tryton (8.2 and later), a self-hosted CRM: the parties of one database. Loaded by `connectors.registry`; nobody else imports it.
 
 A *party* is a person or a company; its e-mail and phones are rows of their own (see `tryton_shapes`). Tryton keeps no consent: a party that
 wants no e-mail is put into the category "Email opt-out" (option `opt_out_category`), shown here as the consent field `email_opt_out`.
@@ -34,7 +34,7 @@ NEVER = ["active", "in", []]
 
 
 class Tryton:
-    """Tryton parties. Option `database`; `base_url` is the server's address. `email` and the like are a party's first one by its own order."""
+    """Tryton parties. Option `database`; `base_url` is the server's address. `email`, `phone` and the like are the first of their type."""
 
     name = "tryton"
     title = "Tryton"

@@ -1,8 +1,7 @@
 """Tryton's writes: many parties a call, each call one transaction. Only `connectors.tryton` imports it.
 
-It promises: a write is held against the stamps it was decided on; one bad row holds up nobody else (a refused call is halved until that row
-stands alone); a create that is sent again finds the party it made, by the change's key, which the party carries as an identifier; the echo
-is read back after each call.
+It promises: a write is held against the stamps it was decided on; one bad row holds up nobody else; a create that is sent again finds the
+party it made, by the change's key, which the party carries as an identifier; the echo is read back after each call.
 """
 
 from __future__ import annotations
@@ -30,6 +29,10 @@ class _Row:
     change: Change
     values: Mapping[str, Any]
     version: str = ""
+
+
+_Send = Callable[[Sequence[_Row]], list[str]]
+"""Sends all rows in one call and returns their parties' refs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class Writer:
         rows = []
         for change in changes:
             try:
-                version = change.version or _standing_version(known[change.ref or ""])
+                version = change.version or _writable(known[change.ref or ""])
                 rows.append(_Row(change, content(change, version), version))
             except SyncError as error:
                 yield Receipt(change.key, change.ref, error=error)
@@ -94,21 +97,33 @@ class Writer:
         archived = {"active": False} if change.kind == "archive" else {}
         return {**values(change, standing(version), self.kinds, self.directory.names), **archived}
 
-    def _atomic(self, rows: Sequence[_Row], send: Callable[[Sequence[_Row]], list[str]]) -> Iterator[Receipt]:
-        """All rows in one call; on a refusal, which has written nothing, each half in a call of its own."""
-        if not rows:
-            return
+    def _atomic(self, rows: Sequence[_Row], send: _Send) -> Iterator[Receipt]:
+        """All rows in one call, which writes all of them or none."""
         changes = [row.change for row in rows]
         try:
-            refs = send(rows)
+            refs = send(rows) if rows else []
         except (Rejected, Stale) as error:
-            half = len(rows) // 2
-            yield from (receipt for part in (rows[:half], rows[half:]) for receipt in self._atomic(part, send)) if half else ()
-            yield from () if half else [Receipt(changes[0].key, changes[0].ref, error=self._reason(rows[0], error))]
+            yield from self._refused(rows, send, error)
         except OutcomeUnknown as error:
             yield from (Receipt(change.key, change.ref, error=error) for change in changes)
         else:
             yield from self._applied(changes, refs)
+
+    def _refused(self, rows: Sequence[_Row], send: _Send, error: SyncError) -> Iterator[Receipt]:
+        """One look tells whose record has moved; the others are sent again, in halves if the look told nothing, down to the one bad row.
+
+        Tryton does not say which row it was, and says why only in its user's language.
+        """
+        reasons = self._taken(rows) if send == self._create else self._moved(rows)
+        yield from (Receipt(row.change.key, row.change.ref, error=reasons[row.change.key]) for row in rows if row.change.key in reasons)
+        rest = [row for row in rows if row.change.key not in reasons]
+        if len(rows) == 1:
+            yield from (Receipt(row.change.key, row.change.ref, error=_named(row.change, error)) for row in rest)
+        elif reasons:
+            yield from self._atomic(rest, send)
+        else:
+            yield from self._atomic(rest[: len(rest) // 2], send)
+            yield from self._atomic(rest[len(rest) // 2 :], send)
 
     def _create(self, rows: Sequence[_Row]) -> list[str]:
         ids = self.rpc.call(PARTY + "create", [row.values for row in rows], purpose="write")
@@ -137,41 +152,39 @@ class Writer:
         )
         return {row["code"].removeprefix(KEY_PREFIX): str(row["party"]) for row in found}
 
-    def _reason(self, row: _Row, error: SyncError) -> SyncError:
-        """Why this row was refused. Tryton's own words come in its user's language, so we look at the party instead."""
-        change = row.change
-        if change.kind == "create":
-            return self._taken(change) or _named(change, error)
-        [seen] = self.read([change.ref or ""])
-        if moved := _moved(seen):
-            return moved
-        if isinstance(error, Stale) or seen.version != row.version:
-            return Stale("Tryton: the party changed since we read it")
-        if seen.liveness == "archived" and change.kind != "restore":
-            return Rejected("Tryton: an archived party is read-only until it is restored", detail=error.detail)
-        return _named(change, error)
+    def _moved(self, rows: Sequence[_Row]) -> dict[str, SyncError]:
+        """Change key → what has happened to its party since the write was decided."""
+        now = {one.ref: one for one in self.read([row.change.ref or "" for row in rows])}
+        looked = {row.change.key: _since(now[row.change.ref or ""], row.version) for row in rows}
+        return {key: error for key, error in looked.items() if error}
 
-    def _taken(self, change: Change) -> SyncError | None:
-        """The one unique field a create may bring is the party's code."""
-        code = change.fields.get("code")
-        ids = self.rpc.call(PARTY + "search", [["code", "=", code], EVEN_ARCHIVED], 0, 1, None) if code else []
-        return AlreadyExists("Tryton has a party with this code", ref=str(ids[0])) if ids else None
+    def _taken(self, rows: Sequence[_Row]) -> dict[str, SyncError]:
+        """Change key → who has its code: the one unique field that a create may bring."""
+        codes = {row.values["code"]: row.change.key for row in rows if row.values.get("code")}
+        domain = [["code", "in", list(codes)], EVEN_ARCHIVED]
+        found = self.rpc.call(PARTY + "search_read", domain, 0, None, None, ["code"]) if codes else []
+        return {codes[row["code"]]: AlreadyExists("Tryton has a party with this code", ref=str(row["id"])) for row in found}
 
 
-def _standing_version(seen: Record) -> str:
-    """The version of a party that can be written. Raises Vanished or Merged."""
-    if moved := _moved(seen):
-        raise moved
+def _writable(seen: Record) -> str:
+    """The version of a party that is still itself. Raises Vanished or Merged."""
+    if error := _since(seen, seen.version or ""):
+        raise error
     return seen.version or ""
 
 
-def _moved(seen: Record) -> SyncError | None:
+def _since(seen: Record, version: str) -> SyncError | None:
+    """What has happened to a party since it had `version`; None if nothing."""
     if seen.liveness == "merged":
         return Merged("Tryton: the party was replaced by another one", into=seen.merged_into or "")
-    return Vanished("Tryton has no such party any more") if seen.liveness == "gone" else None
+    if seen.liveness == "gone":
+        return Vanished("Tryton has no such party any more")
+    return Stale("Tryton: the party changed since we read it") if seen.version != version else None
 
 
 def _named(change: Change, error: SyncError) -> SyncError:
     """A refusal of a change of one field is a refusal of that field."""
     fields = [*change.fields, *change.consent]
+    if isinstance(error, Stale):
+        return error
     return Rejected(str(error), field=fields[0] if len(fields) == 1 else None, detail=error.detail)

@@ -21,9 +21,10 @@ OPT_OUT = "email_opt_out"
 EVEN_ARCHIVED = ["active", "in", [True, False]]
 """Part of a domain: without a word about `active`, Tryton leaves archived rows out."""
 
-ALWAYS = ("active", "replaced_by", "last_modified_at", "_timestamp") + tuple(
-    f"contact_mechanisms.{name}" for name in ("type", "value", "_timestamp", "last_modified_at")
-)
+_OF_MECHANISM = ("type", "value", "_timestamp", "last_modified_at")
+ALWAYS = ("active", "replaced_by", "last_modified_at", "_timestamp", *(f"contact_mechanisms.{name}" for name in _OF_MECHANISM))
+"""What every answer must hold to make a record: its liveness, change time and version."""
+
 TYPES: Mapping[str, FieldType] = {
     "char": "text",
     "text": "text",
@@ -132,6 +133,8 @@ def values(change: Change, known: Standing | None, kinds: Mapping[str, str], nam
             out["categories"] = _categories(value or (), names)
         elif name == "lang":
             out["lang"] = _language(value, names)
+        elif name not in kinds:
+            raise Rejected("Tryton: no such field, or one that only the consent channel may write", field=name)
         else:
             out[name] = _wire(value, kinds[name])
     if OPT_OUT in change.consent:

@@ -63,7 +63,8 @@ class ArtifactProgress:
             return
         share = min(99.0, 100 * self._done / self._total) if self._total else 0.0
         if self._artifact is None:
-            self._artifact = create_progress_artifact(progress=share, key=f"{self._key}-{self._name}", description=f"{self._name}: {self._done}")
+            key = f"{self._key}-{self._name}"
+            self._artifact = create_progress_artifact(progress=share, key=key, description=f"{self._name}: {self._done}")
         else:
             update_progress_artifact(self._artifact, progress=share, description=f"{self._name}: {self._done}")
 

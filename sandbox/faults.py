@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
 
     clear: bool = False
     lag_s: float | None = None
+    recalc_s: float | None = None
     latency_s: float | None = None
     hold_s: float | None = None
     item_errors: bool | None = None
@@ -53,7 +54,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
 class Faults:
     """The switches as they stand.
 
-    `lag_s`: how late the search index is. `latency_s`: added to each answer. `hold_s`: how long a timed-out call hangs before its
+    `lag_s`: how late the search index is. `recalc_s`: how long after its creation a CRM contact's stamp moves again, with no
+    visible change; 0 for never. `latency_s`: added to each answer. `hold_s`: how long a timed-out call hangs before its
     connection is dropped. `item_errors`: invalid values spoil their item, not the call. `shuffle`: batch results in another order.
     `scopes`: what the token may do, None for all.
     """
@@ -64,7 +66,7 @@ class Faults:
 
     def reset(self) -> None:
         self.rate = Rate(on=self.rate_on)
-        self.lag_s, self.latency_s, self.hold_s = 0.0, 0.0, 0.2
+        self.lag_s, self.recalc_s, self.latency_s, self.hold_s = 0.0, 0.0, 0.0, 0.2
         self.item_errors = self.shuffle = False
         self.scopes: list[str] | None = None
         self.pending: list[Fault] = []
@@ -77,7 +79,7 @@ class Faults:
             raise ValueError(f"unknown fault kind {bad[0]!r}; known: {', '.join(KINDS)}")
         if wanted.clear:
             self.reset()
-        for name in ("lag_s", "latency_s", "hold_s", "item_errors", "shuffle", "scopes"):
+        for name in ("lag_s", "recalc_s", "latency_s", "hold_s", "item_errors", "shuffle", "scopes"):
             if (value := getattr(wanted, name)) is not None:
                 setattr(self, name, value)
         if wanted.rate is not None:

@@ -33,6 +33,7 @@ class Api:
         self.windows = {"general": Window(), "search": Window()}
 
     def admit(self, request: Request, route: Route) -> dict[str, str]:
+        self.state.recalculate()
         headers = self._limit(request)
         if route.template.startswith("/oauth"):
             return headers

@@ -8,7 +8,7 @@ import msgspec
 from .clock import to_ms, to_utc
 
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
-STAGES = "subscriber lead marketingqualifiedlead salesqualifiedlead opportunity customer evangelist other".split()
+STAGES = ["subscriber", "lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer", "evangelist", "other"]
 DAY_MS = 86_400_000
 
 

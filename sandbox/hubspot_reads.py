@@ -55,11 +55,12 @@ class Reads:
 
     def search(self, request: Request) -> Reply:
         body = request_json(request)
-        limit, after = body.get("limit", 10), int(body.get("after") or 0)
+        limit, after = body.get("limit", 10), str(body.get("after") or 0)
         if len(request.raw) > 3000:
             return self.api.error(400, "VALIDATION_ERROR", "The request body is over 3000 characters.")
-        if not 1 <= limit <= 200:
-            return self.api.error(400, "VALIDATION_ERROR", "limit must be between 1 and 200")
+        if not isinstance(limit, int) or not 1 <= limit <= 200 or not after.isdigit():
+            return self.api.error(400, "VALIDATION_ERROR", "limit must be between 1 and 200, and after a number")
+        after = int(after)
         if after + limit > MOST_RESULTS:
             return self.api.error(400, "VALIDATION_ERROR", f"The requested page is beyond the first {MOST_RESULTS} results.")
         if request.struck("empty"):

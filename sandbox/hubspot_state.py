@@ -1,6 +1,7 @@
 """The CRM twin's records and every way they change. Knows nothing of HTTP; the clock and the faults are handed in."""
 
 from bisect import bisect_left, bisect_right, insort
+from collections import deque
 
 from msgspec.structs import replace
 
@@ -50,6 +51,7 @@ class Crm:
         self.ids, self.archived_ids = sorted(live), sorted(archived)
         self.emails = {e: c.id for c in live.values() for e in addresses(c.props)}
         self.keys = {k: c.id for c in live.values() if (k := c.props.get("syncline_key"))}
+        self.recalcs: deque[tuple[int, int]] = deque()  # (due_ms, id)
         self.index = SearchIndex()
         self.index.load(list(live.values()))
 
@@ -93,7 +95,16 @@ class Crm:
         if fields.get("email") in self.optouts:
             fields["hs_email_optout"] = "true"
         id, self.next_id = self.next_id, self.next_id + 1
+        if self.faults.recalc_s:
+            self.recalcs.append((now + round(self.faults.recalc_s * 1000), id))
         return self._commit(None, self._stamped(id, fields, now, now), actor, "create")
+
+    def recalculate(self) -> None:
+        """The vendor's own late pass over new contacts: the stamp moves, nothing else does."""
+        while self.recalcs and self.recalcs[0][0] <= self.clock.now_ms():
+            due_ms, id = self.recalcs.popleft()
+            if (old := self.live.get(id)) and old.modified_ms < due_ms:
+                self._commit(old, self._stamped(id, old.props, old.created_ms, due_ms), "vendor", "recalculate")
 
     def update(self, contact: Contact, fields: dict[str, str], actor: str = "api", op: str = "update") -> Contact:
         """Write what differs; nothing moves when nothing does. The API cannot move a stage back unless it was cleared first."""

@@ -22,7 +22,8 @@ class Refusal(Exception):
 class Member(msgspec.Struct, frozen=True, gc=False):
     """One version of a member. A write makes a new one, so a backup or a stale page may keep the old.
 
-    `by_person`: the unsubscribe was the person's own act. `was`: the status before archiving. Times are epoch seconds, 0 for none.
+    `by_person`: the unsubscribe was the person's own act. `was`: the status before archiving, or the refusal that a pending
+    member has yet to take back. Times are epoch seconds, 0 for none.
     """
 
     seq: int
@@ -48,9 +49,13 @@ class Member(msgspec.Struct, frozen=True, gc=False):
         return f"{self.seq * 2654435761 % 2**32:08x}{self.seq:024x}"
 
     @property
+    def base(self) -> str:
+        """The status that counts behind an archived or asked-again one."""
+        return self.was or self.status
+
+    @property
     def in_compliance(self) -> bool:
-        status = self.was if self.status == "archived" else self.status
-        return status == "cleaned" or (status == "unsubscribed" and self.by_person)
+        return self.base == "cleaned" or (self.base == "unsubscribed" and self.by_person)
 
 
 class Ordered:

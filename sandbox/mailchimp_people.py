@@ -44,7 +44,7 @@ def _update(audience: Audience, order: dict) -> Member:
 def _status(op: str, status: str):
     def act(audience: Audience, order: dict) -> Member:
         old = _pick(audience, order)
-        was = old.status if status == "archived" else ""
+        was = old.base if status == "archived" else ""
         return audience.change(old, {}, None, "human", op, status=status, was=was, by_person=old.by_person and status == "archived")
 
     return act

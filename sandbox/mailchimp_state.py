@@ -104,14 +104,13 @@ class Audience:
         if status not in STATUSES:
             raise Refusal("Invalid Resource", "The resource submitted could not be validated.", errors=[
                 {"field": "status", "message": f"Value must be one of: {', '.join(WRITABLE)}"}])  # fmt: skip
-        reviving = old.status == "archived" and status == old.was
-        if actor == "api" and old.in_compliance and status not in ("pending", "archived") and not reviving:
+        if actor == "api" and old.in_compliance and status not in ("pending", "archived", old.base):
             text = (
                 f"{old.email} is already in a compliance state due to unsubscribe, bounce, or compliance review and cannot be subscribed."
             )
             raise Refusal("Member In Compliance State", text)
-        kept = old.by_person and status in ("archived", old.was)
-        return {"status": status, "by_person": kept, "was": old.status if status == "archived" else ""}
+        held = status == "archived" or (status == "pending" and old.in_compliance)
+        return {"status": status, "by_person": old.by_person and (held or status == old.base), "was": old.base if held else ""}
 
     def _changes(self, old: Member, body: dict) -> dict:
         fields = {**old.fields, **clean(self.table, body.get("merge_fields") or {})}

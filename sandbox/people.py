@@ -4,13 +4,19 @@ Every address is at people.example; telephone numbers come from ranges kept for 
 """
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 
-FIRST = """Aoife Ciarán Niamh Seán Siobhán Oisín Gráinne Fionn Róisín Pádraig Zoë José Inês François Jürgen Chloé Łukasz Søren Åsa Björn
-Amara Chidi Fatima Hiroshi Mei Ravi Priya Olga Dmitri Leila Omar Grace James Emma Liam Olivia Noah Ava Ethan Mia Jack Ruth""".split()
-LAST = """O'Brien Murphy Kelly Byrne Ryan O'Sullivan Walsh Doyle McCarthy Gallagher Nuñez García Müller Dvořák Ångström Østergaard Żak
-Okafor Adeyemi Haddad Tanaka Chen Patel Singh Ivanova Petrov Rossi Moreau Silva Costa Smith Jones Brown Taylor Davies Evans""".split()
+FIRST = [
+    "Aoife", "Ciarán", "Niamh", "Seán", "Siobhán", "Oisín", "Gráinne", "Fionn", "Róisín", "Pádraig", "Zoë", "José", "Inês", "François",
+    "Jürgen", "Chloé", "Łukasz", "Søren", "Åsa", "Björn", "Amara", "Chidi", "Fatima", "Hiroshi", "Mei", "Ravi", "Priya", "Olga",
+    "Dmitri", "Leila", "Omar", "Grace", "James", "Emma", "Liam", "Olivia", "Noah", "Ava", "Ethan", "Mia", "Jack", "Ruth",
+]  # fmt: skip
+LAST = [
+    "O'Brien", "Murphy", "Kelly", "Byrne", "Ryan", "O'Sullivan", "Walsh", "Doyle", "McCarthy", "Gallagher", "Nuñez", "García", "Müller",
+    "Dvořák", "Ångström", "Østergaard", "Żak", "Okafor", "Adeyemi", "Haddad", "Tanaka", "Chen", "Patel", "Singh", "Ivanova", "Petrov",
+    "Rossi", "Moreau", "Silva", "Costa", "Smith", "Jones", "Brown", "Taylor", "Davies", "Evans",
+]  # fmt: skip
 LONG = ["Maximiliana Bernadette Wilhelmina Anastasia de la Concepción", "Featherstonehaugh-Cholmondeley-Marjoribanks-Wriothesley"]
 FIRMS = [
     "Kestrel Freight",
@@ -43,7 +49,6 @@ class Person:
     made_age_s: int
     crm_age_s: int
     marketing_age_s: int
-    tags: tuple[str, ...] = field(default=())
 
 
 def generate(n: int, seed: int, both: float = 0.55, crm_only: float = 0.30) -> list[Person]:

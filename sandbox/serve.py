@@ -83,7 +83,9 @@ def _in_process(contacts: int, seed: int, rate: bool) -> Iterator[Twins]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "sandbox.serve", "--dir", folder, "--contacts", str(contacts), "--seed", str(seed)]
         root = Path(__file__).parent.parent
-        child = subprocess.Popen(command + ([] if rate else ["--no-rate"]), stdout=subprocess.PIPE, text=True, cwd=root)
+        child = subprocess.Popen(  # noqa: S603 our own module
+            command + ([] if rate else ["--no-rate"]), stdout=subprocess.PIPE, text=True, cwd=root
+        )
         try:
             if not child.stdout.readline():  # type: ignore[union-attr]
                 raise RuntimeError("the twins did not start")
@@ -114,7 +116,8 @@ def main() -> None:
     with suppress(KeyboardInterrupt), start_twins(asked.contacts, asked.seed, rate=not asked.no_rate) as twins:
         asked.dir.mkdir(parents=True, exist_ok=True)
         (asked.dir / "sandbox.env").write_text("".join(f"{name}={value}\n" for name, value in twins.env().items()))
-        print(f"ready: {asked.contacts} people; CRM {twins.hubspot.url}, marketing {twins.mailchimp.url}", flush=True)
+        sys.stdout.write(f"ready: {asked.contacts} people; CRM {twins.hubspot.url}, marketing {twins.mailchimp.url}\n")
+        sys.stdout.flush()
         signal.pause()
 
 

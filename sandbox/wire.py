@@ -115,7 +115,8 @@ class Door:
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
         raw = await _body(receive)
         if scope["path"].startswith("/_twin/"):
-            return await self._answer(send, control(self, scope, raw))
+            await self._answer(send, control(self, scope, raw))
+            return
         self.in_flight += 1
         try:
             reply = await self._serve(scope, raw)
@@ -124,8 +125,9 @@ class Door:
         finally:
             self.in_flight -= 1
         if reply is None:
-            return await self._drop(receive)
-        await self._answer(send, reply)
+            await self._drop(receive)
+        else:
+            await self._answer(send, reply)
 
     async def _serve(self, scope: dict, raw: bytes) -> Reply | None:
         """The reply, or None when the connection is to be dropped unanswered."""
@@ -220,7 +222,7 @@ def control(door: Door, scope: dict, raw: bytes) -> Reply:
         "GET records": lambda _: vendor.records(),
         "GET effects": lambda _: vendor.effects(int(query.get("since", 0))),
         "POST edit": vendor.edit,
-        "POST reset": lambda _: (vendor.reset(), door.calls.reset()) and {},
+        "POST reset": lambda _: [vendor.reset(), door.calls.reset()],
         "GET calls": lambda _: door.calls.view(),
         "POST calls": lambda _: door.calls.reset() or door.calls.view(),
         "GET faults": lambda _: vendor.faults.view(),

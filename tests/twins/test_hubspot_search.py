@@ -99,6 +99,7 @@ F = ("firstname", "EQ", "x")
         query([("firstname", "EQ")]),
         query([("marketing_score", "GT", "many")]),
         query(limit=201),
+        query(after="next"),
         query(limit=200, after="9801"),
         query([("firstname", "EQ", "x" * 3000)]),
         query(sorts=down("firstname") * 2),

@@ -89,6 +89,17 @@ def test_a_no_op_update_leaves_the_stamp_and_a_clear_of_a_blank_is_one(twins, cr
     assert props(crm, id)["lastmodifieddate"] > before["lastmodifieddate"]
 
 
+def test_a_new_contacts_stamp_may_move_again_on_its_own(twins, crm):
+    twins.hubspot.clock(now="2026-05-01T10:00:00Z", frozen=True)
+    twins.hubspot.faults(recalc_s=5)
+    id = make(crm, firstname="Ann")
+    before, effects = props(crm, id), len(twins.hubspot.effects())
+    twins.hubspot.clock(advance_s=60)
+    after = props(crm, id)
+    assert (before.pop("lastmodifieddate"), after.pop("lastmodifieddate")) == ("2026-05-01T10:00:00.001Z", "2026-05-01T10:00:05.001Z")
+    assert before == after and twins.hubspot.effects(effects) == []
+
+
 def test_a_stage_only_moves_forward_unless_cleared_first(twins, crm):
     id = make(crm, lifecyclestage="customer")
     for value, reads in (("lead", "customer"), ("evangelist", "evangelist"), ("", ""), ("lead", "lead")):

@@ -108,6 +108,16 @@ def test_after_the_persons_own_no_the_api_may_only_ask_again(twins, mc, ann, act
     assert state(mc)["status"] == (status if code == 200 else was)
 
 
+@pytest.mark.parametrize("act", ["unsubscribe", "clean"])
+def test_asking_again_is_no_consent_until_the_person_says_so(twins, mc, ann, act):
+    twins.mailchimp.edit(act, email=ANN)
+    assert put(mc, status="pending").status_code == 200
+    assert problem(put(mc, status="subscribed")) == (400, "Member In Compliance State")
+    twins.mailchimp.edit("resubscribe", email=ANN)
+    assert put(mc, status="unsubscribed").json()["status"] == "unsubscribed"
+    assert put(mc, status="subscribed").json()["status"] == "subscribed"
+
+
 def test_fields_of_an_unsubscribed_member_may_still_be_written(twins, mc, ann):
     twins.mailchimp.edit("unsubscribe", email=ANN)
     assert put(mc, merge_fields={"FNAME": "Anna"}).json()["status"] == "unsubscribed"

@@ -318,6 +318,13 @@ def test_a_list_of_categories_never_gives_or_takes_the_opt_out(wire):
     assert desk.of("write")[0][1] == {"categories": [["remove", [3]], ["add", []]]}
 
 
+def test_an_update_cannot_carry_consent(wire):
+    desk = Desk(wire, search_read=by_id)
+    [receipt] = tryton().push("parties", ("name",), [update(7, name="Ada", email_opt_out=False)])
+    assert isinstance(receipt.error, Rejected) and receipt.error.field == "email_opt_out"
+    assert desk.of("write") == []
+
+
 def test_an_echo_that_cannot_be_read_leaves_an_applied_change(wire):
     Desk(wire, write=None, search_read=Refusal(["UserError", ["no", "", None]]))
     [receipt] = tryton().push("parties", ("name",), [update(7, name="Ada")])

@@ -19,15 +19,8 @@ LAST = [
 ]  # fmt: skip
 LONG = ["Maximiliana Bernadette Wilhelmina Anastasia de la Concepción", "Featherstonehaugh-Cholmondeley-Marjoribanks-Wriothesley"]
 FIRMS = [
-    "Kestrel Freight",
-    "Blue Fjord",
-    "Halcyon Labs",
-    "Rowan & Pike",
-    "Northwind Bakery",
-    "Ardagh Tools",
-    "Sable Robotics",
-    "Müller Söhne",
-]
+    "Kestrel Freight", "Blue Fjord", "Halcyon Labs", "Rowan & Pike", "Northwind Bakery", "Ardagh Tools", "Sable Robotics", "Müller Söhne",
+]  # fmt: skip
 COUNTRIES = ["Ireland", "United Kingdom", "United States", "IE", "UK", "France", "Deutschland"]
 JOBS = ["Buyer", "CTO", "Head of Marketing", "Engineer", "Owner", "Office Manager"]
 SOURCES = ["Webinar", "Trade show", "Referral", "Website", "Cold call"]

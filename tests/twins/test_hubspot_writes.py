@@ -204,6 +204,14 @@ def test_a_merge_makes_a_new_id_and_both_old_ones_vanish(twins, crm):
     assert into == {one: first, two: first, first: last, three: last}
 
 
+def test_a_merge_never_loses_an_opt_out(twins, crm):
+    one, two = make(crm, email="a@people.example"), make(crm, email="b@people.example")
+    for act in ("resubscribe", "unsubscribe"):
+        twins.hubspot.edit(act, id=one if act == "resubscribe" else two)
+    merged = twins.hubspot.edit("merge", winner=one, loser=two)
+    assert props(crm, merged)["hs_email_optout"] == "true"
+
+
 def test_opting_out_moves_the_stamp_and_outlives_the_contact(twins, crm):
     id = make(crm, email="ann@people.example")
     before = props(crm, id)

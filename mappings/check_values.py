@@ -40,7 +40,7 @@ def value_problems(field: Declared, side: Side, info: FieldInfo, loc: Loc) -> Fo
     """Type first; then each native value of the table against the vendor's options."""
     if not _fits(field, side, info):
         advice = ADVICE.get((field.type, info.type), "change the type, or map another field")
-        yield loc, "error", f"{field.name} is a {field.type}, {side} {info.name} a {info.type}: {advice.replace('%s', side)}"
+        yield loc, "error", f"{field.name} has type {field.type}, {side} {info.name} type {info.type}: {advice.replace('%s', side)}"
     if field.table:
         yield from _table(field, side, info, loc)
     elif info.type == "choice" and info.options and field.type == "text" and field.writes(side):

@@ -37,7 +37,7 @@ local = st.from_regex(r"[A-Za-z0-9]{1,8}", fullmatch=True)
 address = st.builds("{}@{}".format, local, st.sampled_from(["people.example", "Münster.example", "xn--mnster-3ya.example", "EXAMPLE.ORG"]))
 irish = st.integers(0, 9_999_999).map(lambda n: f"+35387{n:07}")
 code = st.sampled_from([c.alpha_2 for c in pycountry.countries])
-name = st.sampled_from(["Ann", "Bo", "Maria Luisa", "Ó", "Smith", "van der Berg", "O'Brien", "Núñez", "Lee"])
+name = st.sampled_from(["Ann", "Bo", "Maria Luisa", "Ó", "Smith", "van der Berg", "O'Brien", "García Lorca", "Lee"])
 
 # declaration: (canonical values of the domain, native values a side may show before the put)
 LAWS: dict[str, tuple[st.SearchStrategy[Any], st.SearchStrategy[Any]]] = {

@@ -1,9 +1,9 @@
 """Mailchimp Marketing: the members of one audience. Loaded by `connectors.registry`; nobody else imports it.
 
-A *member* is one address in one audience. Its ref is the `contact_id`, which stays when the address changes (the better-known hash does not).
+A *member* is one address in one audience. Its ref is the `contact_id`, which stays when the address changes; the well-known hash does not.
 Archived members are not in the change feed, and asking for them would double every poll: the full listing finds them. A member deleted for
-ever looks as if it had never been: only its absence from a whole listing tells. Stamps have whole seconds, and Mailchimp does not say whether
-its windows include their ends: the overlap covers both readings.
+ever looks as if it had never been: only its absence from a whole listing tells. Stamps have whole seconds, and Mailchimp does not say
+whether its windows include their ends: the overlap covers both readings.
 """
 
 from __future__ import annotations
@@ -114,9 +114,9 @@ class Mailchimp:
     def _changes(self, fields: tuple[str, ...], cursor: Cursor, start_us: int) -> Iterator[Page]:
         """Live members changed since `start_us`, oldest change first.
 
-        A row edited meanwhile leaves its place and moves all later rows up. So each page steps back a few rows and must find the last row of
-        the page before; if it does not, the listing starts again at that row's stamp. The first answer tells the vendor's time; from then
-        on the window ends there, so that it only gets smaller.
+        A row edited meanwhile leaves its place and moves all later rows up. So each page steps back a few rows and must find the last row
+        of the page before; if it does not, the listing starts again at that row's stamp. The first answer tells the vendor's time; from
+        then on the window ends there, so that it only gets smaller.
         """
         offset, last, began_us, window = 0, None, 0, {"sort_field": "last_changed"}
         while True:

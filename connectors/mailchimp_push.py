@@ -28,7 +28,7 @@ MODES: Mapping[Mode, Mapping[str, bool]] = {
     "update": {"update_existing": True, "sync_tags": False},
     "retag": {"update_existing": True, "sync_tags": True},
 }
-"""`sync_tags` replaces the tags of every member in the batch, also of one that brings none: so only updates of tags travel together with it."""
+"""`sync_tags` replaces the tags of every member in the batch, also of one that brings none: so only updates of tags travel with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Sends changes to one audience; echoes hold `fields`. `member` reads one member's body by contact_id or address hash, None if absent."""
+    """Sends changes to one audience; echoes hold `fields`. `member` reads one member's body by contact_id or address hash, or None."""
 
     door: Door
     audience: str
@@ -95,7 +95,10 @@ class Writer:
         if tags is None:
             return self._echo(change, member)
         address = member["email_address"]
-        return next(self._send("retag", [_Row(address.lower(), change, {"email_address": address, "tags": tags})]))
+        try:
+            return next(self._send("retag", [_Row(address.lower(), change, {"email_address": address, "tags": tags})]))
+        except SyncError as error:
+            return Receipt(change.key, change.ref, error=OutcomeUnknown(f"the address was written, the tags were not: {error}"))
 
     def _restore(self, change: Change) -> Receipt:
         """Back from the archive with the consent asked for. Looked up first: a PUT would make a new member of one deleted for ever."""

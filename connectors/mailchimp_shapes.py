@@ -1,8 +1,8 @@
 """Mailchimp's shapes: a member to a record, a change to a body, a refusal to an error. Pure; only `connectors.mailchimp*` imports it.
 
-Names are Mailchimp's own, flat: `email_address`, `status`, `tags`, `merge_fields.<TAG>`. An archived member shows no consent: its status says
-only "archived", which is its liveness, so `status` is left out. Past 50 tags Mailchimp shows only some: then `tags` is left out too, because
-half a set written back would drop the other half.
+Names are Mailchimp's own, flat: `email_address`, `status`, `tags`, `merge_fields.<TAG>`. An archived member shows no consent: its status
+says only "archived", which is its liveness, so `status` is left out. Past 50 tags Mailchimp shows only some: then `tags` is left out too,
+because half a set written back would drop the other half.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def shown(fields: Iterable[str], prefix: str = "") -> str:
 
 def instant_us(text: str | None) -> int | None:
     """An ISO instant to microseconds since 1970; None when there is none."""
-    return round(datetime.fromisoformat(text).timestamp()) * 1_000_000 if text else None
+    return round(datetime.fromisoformat(text).timestamp() * 1_000_000) if text else None
 
 
 def iso(at_us: int) -> str:
@@ -101,8 +101,8 @@ def _natives(member: Mapping[str, Any], fields: Iterable[str]) -> Iterable[tuple
 
 
 def to_body(change: Change) -> dict[str, Any]:
-    """The changed fields as a member's body, without consent. A blank clears: Mailchimp takes empty text, not null."""
-    plain = {name: value for name, value in change.fields.items() if not name.startswith(MERGE)}
+    """The changed fields as a member's body, never with a status. A blank clears: Mailchimp takes empty text, not null."""
+    plain = {name: value for name, value in change.fields.items() if not name.startswith(MERGE) and name != "status"}
     merges = {name.removeprefix(MERGE): "" if value is None else value for name, value in change.fields.items() if name.startswith(MERGE)}
     if "tags" in plain:
         plain["tags"] = list(plain["tags"] or ())

@@ -20,6 +20,7 @@ from syncline.errors import (
     OutcomeUnknown,
     RateLimited,
     Rejected,
+    Stale,
     Unreachable,
     UsageError,
     Vanished,
@@ -60,6 +61,10 @@ def update(ref: str, kind: str = "update", **fields) -> Change:
 
 def create(name: str, **consent) -> Change:
     return Change(f"k-{name}", "create", None, {"email_address": f"{name}@people.example", "merge_fields.FNAME": name}, consent)
+
+
+def consent(ref: str, status: str) -> Change:
+    return Change(f"k-{ref}", "consent", ref, consent={"status": status})
 
 
 def answer_batch(wire: responses.RequestsMock, new=(), updated=(), errors=()) -> None:
@@ -208,7 +213,7 @@ def test_a_create_brings_its_consent_and_without_any_nobody_is_subscribed(wire):
 def test_updates_carry_no_status_and_only_updates_of_tags_travel_with_sync_tags(wire):
     answer_batch(wire, updated=[member("a")])
     answer_batch(wire, updated=[member("b")])
-    changes = [update("a", merge_fields__FNAME=None, vip=True), update("b", tags=["vip"])]
+    changes = [update("a", merge_fields__FNAME=None, vip=True, status="subscribed"), update("b", tags=["vip"])]
     assert [r.error for r in mailchimp().push("members", FIELDS, changes)] == [None, None]
     plain, tagged = (sent(call)[3] for call in wire.calls)
     assert plain["members"] == [{"vip": True, "merge_fields": {"FNAME": ""}, "email_address": "a@people.example"}]
@@ -231,6 +236,16 @@ def test_one_address_twice_makes_two_batches(wire):
     assert (first.ref, first.error, second.ref) == ("a", None, "a")
     assert isinstance(second.error, AlreadyExists) and second.error.ref == "a"
     assert [len(sent(call)[3]["members"]) for call in list(wire.calls)[:2]] == [1, 1]
+
+
+def test_an_update_that_met_nobody_or_somebody_else_says_so(wire):
+    named = [{"email_address": f"{ref}@people.example", "error": "status?", "error_code": "ERROR_GENERIC", "field": ""} for ref in "abc"]
+    answer_batch(wire, errors=named)
+    wire.get(f"{LIST}/members/a", json=problem("Resource Not Found", "", 404), status=404, content_type="application/problem+json")
+    wire.get(f"{LIST}/members/b", json=member("b", email_address="b.new@people.example"))
+    wire.get(f"{LIST}/members/c", json=member("c"))
+    receipts = mailchimp().push("members", FIELDS, [update(ref, merge_fields__FNAME="X") for ref in "abc"])
+    assert [type(r.error) for r in receipts] == [Vanished, Stale, Rejected]
 
 
 def test_one_refused_member_spoils_no_other_and_its_address_stays_out_of_the_message(wire):
@@ -284,18 +299,24 @@ def test_a_batch_without_an_answer_is_unknown_for_each_change_and_is_not_sent_ag
 
 def test_consent_goes_alone_and_a_refusal_is_the_persons_to_lift(wire):
     refused = problem("Member In Compliance State", "a@people.example is already in a compliance state")
+    wire.get(f"{LIST}/members/a", json=member("a", status="cleaned"))
     wire.patch(f"{LIST}/members/a", json=refused, status=400, content_type="application/problem+json")
+    wire.get(f"{LIST}/members/b", json=member("b"))
     wire.patch(f"{LIST}/members/b", json=member("b", status="unsubscribed"))
-    changes = [
-        Change(f"k-{ref}", "consent", ref, consent={"status": status}) for ref, status in (("a", "subscribed"), ("b", "unsubscribed"))
-    ]
-    a, b = mailchimp().push("members", FIELDS, changes)
+    a, b = mailchimp().push("members", FIELDS, [consent("a", "subscribed"), consent("b", "unsubscribed")])
     assert isinstance(a.error, ConsentRefused) and "people.example" not in str(a.error)
     assert b.record.fields["status"] == "unsubscribed"
-    assert {path: body for _, path, _, body in map(sent, wire.calls)} == {
+    assert {path: body for method, path, _, body in map(sent, wire.calls) if method == "PATCH"} == {
         "/members/a": {"status": "subscribed"},
         "/members/b": {"status": "unsubscribed"},
     }
+
+
+def test_consent_revives_no_archived_member_and_is_not_written_twice(wire):
+    wire.get(f"{LIST}/members/a", json=member("a", status="archived"))
+    wire.get(f"{LIST}/members/b", json=member("b", status="unsubscribed"))
+    a, b = mailchimp().push("members", FIELDS, [consent("a", "unsubscribed"), consent("b", "unsubscribed")])
+    assert isinstance(a.error, Vanished) and b.record.fields["status"] == "unsubscribed"
 
 
 def test_a_new_address_is_written_to_the_member_itself_and_tags_follow(wire):
@@ -306,6 +327,13 @@ def test_a_new_address_is_written_to_the_member_itself_and_tags_follow(wire):
     patched, tagged = (sent(call)[3] for call in wire.calls)
     assert patched == {"email_address": "new@people.example"}
     assert tagged == {"members": [{"email_address": "new@people.example", "tags": ["vip"]}], "update_existing": True, "sync_tags": True}
+
+
+def test_a_new_address_whose_tags_could_not_follow_must_be_read_again(wire):
+    wire.patch(f"{LIST}/members/a", json=member("a", email_address="new@people.example"))
+    wire.post(LIST, json=problem("API Key Invalid", "", 401), status=401, content_type="application/problem+json")
+    (receipt,) = mailchimp().push("members", FIELDS, [update("a", email_address="new@people.example", tags=["vip"])])
+    assert isinstance(receipt.error, OutcomeUnknown)
 
 
 def test_an_address_of_somebody_else_is_a_refusal_of_that_field(wire):
@@ -342,11 +370,9 @@ def test_archiving_has_no_echo_and_may_be_refused(wire):
 
 
 def test_what_stops_everything_is_raised_after_the_receipts_of_what_was_done(wire):
-    wire.patch(f"{LIST}/members/a", json=member("a"))
-    refused = problem("API Key Invalid", "", 401)
-    wire.patch(f"{LIST}/members/b", json=refused, status=401, content_type="application/problem+json")
-    changes = [Change(f"k-{ref}", "consent", ref, consent={"status": "unsubscribed"}) for ref in "ab"]
-    receipts = mailchimp().push("members", FIELDS, changes)
+    wire.get(f"{LIST}/members/a", json=member("a", status="unsubscribed"))
+    wire.get(f"{LIST}/members/b", json=problem("API Key Invalid", "", 401), status=401, content_type="application/problem+json")
+    receipts = mailchimp().push("members", FIELDS, [consent("a", "unsubscribed"), consent("b", "unsubscribed")])
     assert next(receipts).key == "k-a"
     with pytest.raises(AuthFailed) as caught:
         next(receipts)

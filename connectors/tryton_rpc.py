@@ -12,8 +12,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.http import Door, Purpose, Reply
-from syncline.errors import AuthFailed, Forbidden, RateLimited, Rejected, Stale, SyncError, Unreachable
+from connectors.http import Door, ErrorTable, Purpose, Reply
+from syncline.errors import AuthFailed, Forbidden, RateLimited, Rejected, Stale, SyncError, Unreachable, UsageError
 
 PATH = "/{database}/rpc/"
 REFUSALS = ("UserError", "UserWarning")
@@ -24,7 +24,17 @@ def busy(_reply: Reply, where: str) -> SyncError:
     return RateLimited(f"{where}: too busy, nothing was written (503)")
 
 
-ERRORS = {503: busy}
+def absent(_reply: Reply, where: str) -> SyncError:
+    """404: the server is there, and it is Tryton or something else; the database is not."""
+    return UsageError(f"{where}: no such database; see the base URL and the option `database`")
+
+
+def closed(_reply: Reply, where: str) -> SyncError:
+    """403: this server does not offer the method."""
+    return Forbidden(f"{where}: this server does not offer what was asked (403)")
+
+
+ERRORS: ErrorTable = {403: closed, 404: absent, 503: busy}
 
 
 class Rpc:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from syncline.errors import Rejected
+from syncline.errors import ConsentRefused, Rejected
 from syncline.ports import Change, FieldInfo, FieldType
 from syncline.records import Record
 
@@ -139,7 +139,7 @@ def values(change: Change, known: Standing | None, kinds: Mapping[str, str], nam
             out[name] = _wire(value, kinds[name])
     if OPT_OUT in change.consent:
         out["categories"] = [*out.get("categories", []), *_opt_out(change.consent[OPT_OUT], names)]
-    return out
+    return {name: value for name, value in out.items() if value != []}
 
 
 def microseconds(stamp: Mapping[str, int]) -> int:
@@ -232,6 +232,8 @@ def _opt_out(value: Any, names: Names) -> list[list[Any]]:
     """A blank is no statement: only a plain True or False moves anybody in or out."""
     if not isinstance(value, bool):
         raise Rejected("Tryton: an opt-out is true or false", field=OPT_OUT)
-    if names.opt_out is None:
-        return []
-    return [["add" if value else "remove", [names.opt_out]]]
+    if names.opt_out is not None:
+        return [["add" if value else "remove", [names.opt_out]]]
+    if value:
+        raise ConsentRefused("Tryton: the category for opt-outs is not there, and it cannot be made", field=OPT_OUT)
+    return []  # nobody is in a category that is not there

@@ -14,7 +14,18 @@ from requests import ConnectionError as NoAnswer
 from connectors.tryton import Tryton
 from connectors.tryton_rpc import refusal
 from syncline.cursor import Cursor
-from syncline.errors import AuthFailed, Forbidden, OutcomeUnknown, RateLimited, Rejected, SchemaDrift, Stale, Unreachable, UsageError
+from syncline.errors import (
+    AuthFailed,
+    ConsentRefused,
+    Forbidden,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    SchemaDrift,
+    Stale,
+    Unreachable,
+    UsageError,
+)
 from syncline.ports import Change, Settings
 
 BASE = "https://crm.people.example"
@@ -201,6 +212,13 @@ def test_an_envelope_becomes_an_error_that_names_nobody(kind, purpose, expected)
     assert "Ada" not in str(error)
 
 
+@pytest.mark.parametrize(("status", "expected"), [(404, UsageError), (403, Forbidden)])
+def test_a_page_instead_of_an_envelope_says_what_is_wrong(wire, status, expected):
+    Desk(wire, search_read=(status, {"Content-Type": "text/html"}, "<h1>Not here</h1>"))
+    with pytest.raises(expected):
+        list(tryton().read("parties", ("name",), ["7"]))
+
+
 def test_an_answer_that_is_no_json_rpc_is_no_tryton(wire):
     Desk(wire, search_read=(200, {"Content-Type": "application/json"}, "{}"))
     with pytest.raises(Unreachable):
@@ -307,6 +325,16 @@ def test_an_opt_out_is_put_into_its_category_which_is_made_when_first_needed(wir
     list(tryton(opt_out_category="No letters").push("parties", ("name",), [create("1", email_opt_out=True)]))
     assert desk.of("model.party.category.create") == [[[{"name": "No letters"}], {}]]
     assert desk.of("create")[0][0][0]["categories"] == [["add", [9]]]
+
+
+def test_an_opt_out_without_its_category_is_refused_not_forgotten(wire):
+    desk = Desk(wire, search_read=by_id)
+    desk.answers["model.party.category.search_read"] = []
+    desk.answers["model.party.category.create"] = Refusal(["UserError", ["You are not allowed to create", "", None]])
+    consent = [Change(f"k-{n}", "consent", str(n), consent={"email_opt_out": n == 7}, version=f"{n}@{n}.00001") for n in (7, 8)]
+    out, back = tryton().push("parties", ("name",), consent)
+    assert isinstance(out.error, ConsentRefused) and out.error.field == "email_opt_out"
+    assert back.error is None and desk.of("write") == []
 
 
 def test_a_list_of_categories_never_gives_or_takes_the_opt_out(wire):

@@ -310,6 +310,14 @@ def test_a_refused_batch_is_halved_until_the_bad_row_stands_alone(wire):
     assert isinstance(error, Rejected) and "Bad Person" in error.detail and "Bad Person" not in str(error)
 
 
+def test_one_look_tells_whose_party_has_moved(wire):
+    stale = Refusal(["ConcurrencyException", "Records were modified in the meanwhile"])
+    desk = Desk(wire, write=Turns([stale, None]), search_read=by_id)
+    receipts = list(tryton().push("parties", ("name",), [update(7, name="A"), update(8, "8@1.00000", name="B"), update(9, name="C")]))
+    assert {receipt.ref: type(receipt.error) for receipt in receipts} == {"7": type(None), "8": Stale, "9": type(None)}
+    assert [params[0:-1:2] for params in desk.of("write")] == [[[7], [8], [9]], [[7], [9]]]
+
+
 def test_a_create_that_was_made_before_is_found_by_its_key(wire):
     desk = Desk(wire, search_read=by_id)
     desk.answers["model.party.identifier.search_read"] = [{"id": 1, "party": 55, "code": "syncline:k-1"}]

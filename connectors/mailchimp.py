@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
-from connectors.http import Door, ErrorTable, Reply
+from connectors.http import Door, ErrorTable, Purpose, Reply
 from connectors.mailchimp_push import MEMBER, Writer
 from connectors.mailchimp_shapes import FIXED, TYPES, address_hash, iso, refusal, shown, to_field, to_record
 from syncline.cursor import Cursor, finished, since_us, within
@@ -106,7 +106,7 @@ class Mailchimp:
 
     def push(self, object: str, fields: tuple[str, ...], changes: Iterable[Change]) -> Iterator[Receipt]:
         self._known(object)
-        return Writer(self._door, self._chosen, fields, partial(self._member, fields)).push(changes)
+        return Writer(self._door, self._chosen, fields, partial(self._member, fields, purpose="recheck")).push(changes)
 
     def close(self) -> None:
         self._door.close()
@@ -158,10 +158,10 @@ class Mailchimp:
             raise Unreachable(f"{self.title}: an empty page where {reply.data['total_items'] - offset} more members were announced")
         return reply
 
-    def _member(self, fields: tuple[str, ...], key: str) -> Mapping[str, Any] | None:
+    def _member(self, fields: tuple[str, ...], key: str, purpose: Purpose = "read") -> Mapping[str, Any] | None:
         """The member's body now, by contact_id or address hash; None when there is none."""
         args = {"list": self._chosen, "member": key}
-        reply = self._door.call("GET", MEMBER, args=args, query={"fields": shown(fields)}, expect=(404,))
+        reply = self._door.call("GET", MEMBER, args=args, query={"fields": shown(fields)}, purpose=purpose, expect=(404,))
         return None if reply.status == 404 else reply.data
 
     def _record(self, fields: tuple[str, ...], ref: str) -> Record:

@@ -1,6 +1,6 @@
-"""Holds a mapping against what the two vendors say of themselves: what they would refuse, shorten or misread. Used by `flows` and `console`.
+"""Holds a mapping against what the two vendors say of themselves: what they would refuse, shorten or misread.
 
-Pure: it is given schemas and capabilities, it asks nobody.
+Used by `flows` and `console`. Pure: it is given schemas and capabilities, it asks nobody.
 """
 
 from __future__ import annotations

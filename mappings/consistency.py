@@ -15,7 +15,7 @@ from mappings.near import meant
 from mappings.predicates import nodes, said
 from mappings.schema import MappingModel, PredicateModel
 from mappings.transforms.native import key
-from syncline.records import CRM, MARKETING, SIDES, Side
+from syncline.records import SIDES, Side, other
 
 Found = Iterator[tuple[Loc, str]]
 UNMATCHABLE = ("set", "boolean", "choice", "number")
@@ -110,7 +110,7 @@ def _shared_targets(fields: tuple[Declared, ...], side: Side) -> Found:
         if first is not field and not _parts_of_one_name(first, field, side):
             yield (
                 ("fields", field.name, side),
-                f"{field.name} and {first.name} both write {side} {name}: let one of them, by direction: to_{MARKETING if side == CRM else CRM}",
+                f"{field.name} and {first.name} both write {side} {name}: give one direction: to_{other(side)}",
             )
 
 

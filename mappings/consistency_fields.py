@@ -12,7 +12,7 @@ from mappings.near import meant
 from mappings.schema import ConflictModel, FieldModel
 from mappings.transforms.phone import REGIONS
 from syncline.mapping import Rule
-from syncline.records import CRM, MARKETING, SIDES
+from syncline.records import SIDES, Side, other
 
 Found = Iterator[tuple[Loc, str]]
 
@@ -28,7 +28,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
 }
 ON_TYPES = {
     "text": {"text"}, "phone": {"phone"}, "country": {"country"}, "instant": {"instant", "date"}, "scale": {"number"}, "split": {"set"},
-    "name": {"text"}, "choices": {"choice", "set"}, "consent": {"choice"}, "const": {"text", "number", "boolean", "date", "choice", "country"},
+    "name": {"text"}, "choices": {"choice", "set"}, "consent": {"choice"},
+    "const": {"text", "number", "boolean", "date", "choice", "country"},
 }  # fmt: skip
 """Transform → the types it can be used on."""
 ALONE = {"name", "consent", "const"}
@@ -143,15 +144,14 @@ def _consent(field: Declared, model: FieldModel) -> Found:
 
 
 def _back(field: Declared, model: FieldModel) -> Found:
-    for side in (CRM, MARKETING):
+    for side in SIDES:
         target = field.direction in ("both", f"to_{side}")
         if target and (side in field.const or (field.names[side] and not _has_put(field, side))):
-            other_way = f"to_{MARKETING if side == CRM else CRM}"
-            yield ("fields", field.name), f"{field.name}: there is no way back to {side}: write direction: {other_way}"
+            yield ("fields", field.name), f"{field.name}: there is no way back to {side}: write direction: to_{other(side)}"
 
 
-def _has_put(field: Declared, side: str) -> bool:
+def _has_put(field: Declared, side: Side) -> bool:
     fits = all(field.type in ON_TYPES[word] for word in field.transforms)
     if not fits or "instant" in field.transforms:
         return True
-    return lens_of(field, side).two_way  # type: ignore[arg-type]
+    return lens_of(field, side).two_way

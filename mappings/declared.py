@@ -1,4 +1,7 @@
-"""What a field's declaration comes to once the defaults are applied and each side's transforms are told apart. Used by all that judges it."""
+"""What a field's declaration comes to once the defaults are applied and each side's transforms are told apart.
+
+Used by all that judges or builds a field.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +103,7 @@ def _has(holder: SideTransforms | None, word: str) -> bool:
 
 
 def _of_side(field: FieldModel, side: Side) -> SideTransforms:
-    """What is said for both sides, overlaid with what is said for this one. A scale for both is marketing's: canonical is the CRM's scale."""
+    """What is said for both sides, overlaid with what is said for this one. A scale for both is marketing's: canonical is the CRM's."""
     shared, own = field.transform, getattr(field.transform, side) or SideTransforms()
     words = {word: getattr(own, word) if _has(own, word) else getattr(shared, word) for word in SideTransforms.model_fields}
     if side == CRM and not _has(own, "scale"):

@@ -1,4 +1,7 @@
-"""Reads a mapping file. All that is wrong with it is said at once, each with its line and with what to do. Used by `flows` and `console`."""
+"""Reads a mapping file. All that is wrong with it is said at once, each with its line and with what to do.
+
+Used by `flows` and `console`.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """First and last name inside one full name. A rule of thumb, so it is told apart from fact: what cannot be read back is refused.
 
-The last word is the last name, together with particles before it (`van der Berg`); `Berg, Ann` is read the other way round. Where that would
-split a name in the wrong place, its words are written with no-break spaces between (`Federico García Lorca`): people see no difference, and
-it is read back right. `put` replaces its own part and leaves the other. Two fields share one native here: whoever writes both must put the
-second onto the result of the first.
+The last word is the last name, together with particles before it (`van der Berg`); `Berg, Ann` is read the other way round. Where that
+would split a name in the wrong place, its words are written with no-break spaces between (`Federico García Lorca`): people see no
+difference, and it is read back right. `put` replaces its own part and leaves the other. Two fields share one native here: whoever writes
+both must put the second onto the result of the first.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Owners: canonical is the owner's e-mail address. A side that knows owners by id has a table; a side without one shows addresses itself."""
+"""Owners: canonical is the owner's e-mail address. A side that knows owners by id has a table; one without shows addresses."""
 
 from __future__ import annotations
 

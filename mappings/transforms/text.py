@@ -1,4 +1,4 @@
-"""Text: what is shown is kept, letter by letter; only comparing ignores outer spaces. `max` shortens on the way out, and says so (`lossy`)."""
+"""Text: what is shown is kept, letter by letter; only comparing ignores outer spaces. `max` shortens what is written (`lossy`)."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ SAME = [
     ("{lead: [[l, m], L], sql: [s, S]}", "{crm: {s: sql, l: lead, m: lead}, marketing: {S: sql, L: lead}}"),
     ("requires: [source, at]", "requires: [at, source]"),
     ("on_blank: {crm: clear}", "on_blank: {marketing: ignore, crm: clear}"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("one", "two"), SAME)
@@ -130,12 +130,28 @@ def test_writing_the_same_differently_keeps_the_version(one: str, two: str) -> N
 
 
 DIFFERENT = [
-    ("name: rich", "name: poor"), ("y: [2]", "y: [3]"), ("match: [email, phone]", "match: [phone, email]"), ("is_not: true", "is_not: false"),
-    ("is_not: true", "is_not: null"), ("on_leave: unlink", "on_leave: keep"), ("in: [lead, sql]", "in: [lead]"), ("deletes: 50", "deletes: 50%"),
-    ("tie: marketing", "tie: crm"), ("skew: 2m", "skew: 3m"), ("crm: mail", "crm: email"), ("region: IE", "region: GB"), ("[l, m]", "[m, l]"),
-    ("order: [lead, sql]", "order: [sql, lead]"), (", may_regress: crm", ""), ("import}}", "export}}"), (", when: create}", ", when: create, type: choice}"),
-    ("writes: pending", "writes: in"), ("on_blank: {crm: clear}", "on_blank: clear"), (", required_in: marketing", ""), ("[l, m], L]", "[l, m, 0], L]"),
-]  # fmt: skip
+    ("name: rich", "name: poor"),
+    ("y: [2]", "y: [3]"),
+    ("match: [email, phone]", "match: [phone, email]"),
+    ("is_not: true", "is_not: false"),
+    ("is_not: true", "is_not: null"),
+    ("on_leave: unlink", "on_leave: keep"),
+    ("in: [lead, sql]", "in: [lead]"),
+    ("deletes: 50", "deletes: 50%"),
+    ("tie: marketing", "tie: crm"),
+    ("skew: 2m", "skew: 3m"),
+    ("crm: mail", "crm: email"),
+    ("region: IE", "region: GB"),
+    ("[l, m]", "[m, l]"),
+    ("order: [lead, sql]", "order: [sql, lead]"),
+    (", may_regress: crm", ""),
+    ("import}}", "export}}"),
+    (", when: create}", ", when: create, type: choice}"),
+    ("writes: pending", "writes: in"),
+    ("on_blank: {crm: clear}", "on_blank: clear"),
+    (", required_in: marketing", ""),
+    ("[l, m], L]", "[l, m, 0], L]"),
+]
 
 
 @pytest.mark.parametrize(("old", "new"), DIFFERENT)
@@ -151,13 +167,32 @@ def test_owners_and_schemas_are_no_part_of_the_version() -> None:
 
 # condition on field f (canonical) or n (native); the value; does it hold?
 HOLDS: list[tuple[dict[str, Any], Any, bool]] = [
-    ({"is": "present"}, "x", True), ({"is": "present"}, None, False), ({"is": "present"}, MISSING, False), ({"is": "present"}, (), False),
-    ({"is": "blank"}, "", True), ({"is": "blank"}, MISSING, False), ({"is": None}, None, True), ({"is_not": "blank"}, "x", True),
-    ({"is": True}, "true", True), ({"is": True}, True, True), ({"is_not": True}, None, True), ({"is_not": True}, MISSING, True),
-    ({"is": 3}, "3", True), ({"is": "a"}, ("a", "b"), True), ({"in": ["a", "c"]}, ("a", "b"), True), ({"not_in": ["a"]}, ("b",), True),
-    ({"in": ["a"]}, "b", False), ({"not_in": ["a", "b"]}, "b", False), ({"gt": 3}, "3.5", True), ({"gt": 3}, 3, False), ({"gt": 3}, "x", False),
-    ({"lt": "2020-01-01"}, "2019-12-31", True), ({"lt": "2020-01-01"}, None, False), ({"gt": 1, "lt": 3}, 2, True), ({"gt": 1, "lt": 3}, 3, False),
-]  # fmt: skip
+    ({"is": "present"}, "x", True),
+    ({"is": "present"}, None, False),
+    ({"is": "present"}, MISSING, False),
+    ({"is": "present"}, (), False),
+    ({"is": "blank"}, "", True),
+    ({"is": "blank"}, MISSING, False),
+    ({"is": None}, None, True),
+    ({"is_not": "blank"}, "x", True),
+    ({"is": True}, "true", True),
+    ({"is": True}, True, True),
+    ({"is_not": True}, None, True),
+    ({"is_not": True}, MISSING, True),
+    ({"is": 3}, "3", True),
+    ({"is": "a"}, ("a", "b"), True),
+    ({"in": ["a", "c"]}, ("a", "b"), True),
+    ({"not_in": ["a"]}, ("b",), True),
+    ({"in": ["a"]}, "b", False),
+    ({"not_in": ["a", "b"]}, "b", False),
+    ({"gt": 3}, "3.5", True),
+    ({"gt": 3}, 3, False),
+    ({"gt": 3}, "x", False),
+    ({"lt": "2020-01-01"}, "2019-12-31", True),
+    ({"lt": "2020-01-01"}, None, False),
+    ({"gt": 1, "lt": 3}, 2, True),
+    ({"gt": 1, "lt": 3}, 3, False),
+]
 
 
 @pytest.mark.parametrize(("condition", "value", "holds"), HOLDS)

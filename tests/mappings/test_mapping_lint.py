@@ -33,6 +33,7 @@ MARKETING = schema(
     FieldInfo("tags", "text"),
 )
 SCHEMAS = {"crm": CRM, "marketing": MARKETING}
+STATUS = "marketing: {yes: in, no: out}"
 RANKED = "conflict: {rule: most_restrictive, order: [in, out], silent: [unknown]}"
 
 # A field's declaration, how bad it is, what is said.
@@ -47,19 +48,40 @@ TABLE = [
     ("{crm: note, marketing: born, type: date, transform: {crm: {instant: {zone: UTC}}}, direction: to_crm}", "", ""),
     ("{crm: tags, marketing: tags, type: set}", "error", "say what separates its members: transform: {marketing: {split: …}}"),
     ("{crm: tags, marketing: tags, type: set, transform: {marketing: {split: ';'}}}", "", ""),
-    ("{crm: stage, marketing: stage, transform: {choices: {a: [lead, L], b: [sqll, S]}}}", "error", "no option sqll (for b): did you mean sql?"),
-    ("{crm: stage, marketing: stage, transform: {choices: {a: [lead, [L, S]]}}}", "warning", "crm stage can be sql, which the table does not know"),
-    ("{crm: stage, marketing: stage, transform: {choices: {crm: {lead: a, sql: b}, marketing: {L: a, S: a}}}}", "warning", "has no word for b"),
+    (
+        "{crm: stage, marketing: stage, transform: {choices: {a: [lead, L], b: [sqll, S]}}}",
+        "error",
+        "no option sqll (for b): did you mean sql?",
+    ),
+    (
+        "{crm: stage, marketing: stage, transform: {choices: {a: [lead, [L, S]]}}}",
+        "warning",
+        "crm stage can be sql, which the table does not know",
+    ),
+    (
+        "{crm: stage, marketing: stage, transform: {choices: {crm: {lead: a, sql: b}, marketing: {L: a, S: a}}}}",
+        "warning",
+        "has no word for b",
+    ),
     ("{crm: note, marketing: stage}", "warning", "marketing stage takes only L, S"),
     ("{crm: note, marketing: status}", "error", "marketing status is consent: write transform"),
     ("{crm: note, marketing: status, direction: to_crm}", "", ""),
-    (f"{{crm: test, marketing: status, transform: {{consent: {{crm: {{true: out, false: unknown}}, marketing: {{yes: in, no: out}}}}}}, {RANKED}}}",
-     "error", "crm test is not consent to its vendor"),
-    (f"{{crm: out, marketing: status, transform: {{consent: {{crm: {{true: out, false: unknown}}, marketing: {{yes: in, no: out}}}}}}, {RANKED}}}",
-     "", ""),
-    (f"{{crm: out, marketing: status, transform: {{consent: {{crm: {{1: out, false: unknown}}, marketing: {{yes: in, no: out}}}}}}, {RANKED}}}",
-     "error", "crm out has no option 1 (for out): use one of false, true"),
-]  # fmt: skip
+    (
+        f"{{crm: test, marketing: status, transform: {{consent: {{crm: {{true: out, false: unknown}}, {STATUS}}}}}, {RANKED}}}",
+        "error",
+        "crm test is not consent to its vendor",
+    ),
+    (
+        f"{{crm: out, marketing: status, transform: {{consent: {{crm: {{true: out, false: unknown}}, {STATUS}}}}}, {RANKED}}}",
+        "",
+        "",
+    ),
+    (
+        f"{{crm: out, marketing: status, transform: {{consent: {{crm: {{1: out, false: unknown}}, {STATUS}}}}}, {RANKED}}}",
+        "error",
+        "crm out has no option 1 (for out): use one of false, true",
+    ),
+]
 
 
 @pytest.mark.parametrize(("declaration", "severity", "said"), TABLE)
@@ -92,7 +114,8 @@ def test_a_required_field_needs_a_source() -> None:
 
 def test_one_account_cannot_be_both_sides() -> None:
     text = SMALL.replace("connector: b, object: members", "connector: a, object: people")
-    assert [p.text for p in lint(load_text(text), SCHEMAS, BOTH)][0].startswith("both sides are the same account")
+    first = lint(load_text(text), SCHEMAS, BOTH)[0]
+    assert first.text.startswith("both sides are the same account")
 
 
 def test_a_condition_on_a_native_field_that_is_not_there() -> None:

@@ -49,7 +49,8 @@ def test_parties_fit_tryton_and_mailchimp() -> None:
 
 def test_a_contact_travels_from_hubspot_to_mailchimp() -> None:
     mapping = compile_mapping(load(CONTACTS), schemas={"crm": HUBSPOT, "marketing": MAILCHIMP})
-    native = {"email": "Ann@people.example", "firstname": "A" * 60, "lastname": "", "phone": "087 123 4567", "company": None, "country": "UK",
+    native = {"email": "Ann@people.example", "firstname": "A" * 60, "lastname": "", "phone": "087 123 4567", "company": None,
+              "country": "UK",
               "marketing_score": "80", "date_of_birth": "1990-05-01", "lifecyclestage": "opportunity", "hs_email_optout": "true",
               "marketing_tags": "vip;event", "is_test": None}  # fmt: skip
     out: dict[str, object] = {}
@@ -57,7 +58,8 @@ def test_a_contact_travels_from_hubspot_to_mailchimp() -> None:
         if field.may_write("marketing"):
             out |= field.lenses["marketing"].put(field.lenses["crm"].get(native), out)
     assert out == {
-        "email_address": "Ann@people.example", "merge_fields.FNAME": "A" * 50, "merge_fields.LNAME": None, "merge_fields.PHONE": "+353871234567",
+        "email_address": "Ann@people.example", "merge_fields.FNAME": "A" * 50, "merge_fields.LNAME": None,
+        "merge_fields.PHONE": "+353871234567",
         "merge_fields.COMPANY": None, "merge_fields.COUNTRY": "GB", "merge_fields.BDAY": "1990-05-01", "merge_fields.STAGE": "SQL",
         "status": "unsubscribed", "tags": ["event", "vip"],
     }  # fmt: skip

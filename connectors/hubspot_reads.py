@@ -1,13 +1,14 @@
 """Reading HubSpot contacts: list, search, batch read. Only `hubspot*` import it.
 
 Search answers lag, show at most 10,000 rows, pick rows by an older index than the values they show, and shift while people edit. So we
-never page by offset or by stamp: inside a window of time we walk by record id, which never changes, and a window with too many rows is halved.
-A row that leaves its window while we walk has a newer stamp, and is met again in the open window at the end or in the next poll's overlap.
+never page by offset or by stamp: inside a window of time we walk by record id, which never changes, and we halve a window with many rows
+so that the cursor gets on. A row that leaves its window meanwhile has a newer stamp: we meet it in the last, open window or next time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ SEARCH_PAGE = 200
 SEARCH_BODY_CHARS = 3000
 WINDOW_ROWS = 10_000
 SEARCH_RATE = Rate(5, 1, share=0.8)
-PHASES = ("live", "archived")
+NEXT = {"live": "archived", "archived": "meanwhile"}
 
 
 class Reader:
@@ -37,26 +38,28 @@ class Reader:
         self._search_pace = Pace(SEARCH_RATE, door.clock)
 
     def everything(self, fields: tuple[str, ...], cursor: Cursor | None) -> Iterator[Page]:
-        """A full listing, live contacts first. `token` is "phase:after", and `at_us` keeps the vendor's time when the listing began."""
+        """A full listing: the live, the archived, then what changed meanwhile, so that who was restored is not taken for absent.
+
+        `token` is "phase:after", and `at_us` keeps the vendor's time when the listing began.
+        """
         record = recorder(fields)
         phase, _, after = (cursor.token if cursor and cursor.token else "live:").partition(":")
         began_us = cursor.at_us if cursor and cursor.token else None
-        while True:
+        while phase in NEXT:
             reply = self._list(fields, phase == "archived", after)
             began_us = reply.asked_us if began_us is None else began_us
-            answer: Answer = reply.data
-            records = [record(row) for row in answer.results]
-            after = answer.after
-            if phase == "archived" and not after:
-                yield Page(records, Cursor(began_us), complete=True)
-                return
-            phase = phase if after else "archived"
-            yield Page(records, Cursor(began_us, token=f"{phase}:{after}"))
+            after = reply.data.after
+            phase = phase if after else NEXT[phase]
+            yield Page([record(row) for row in reply.data.results], Cursor(began_us, token=f"{phase}:{after}"))
+        began = Cursor(began_us or 0)
+        for page in self.changes(fields, began, overlap_s=0):
+            yield Page(page.records, replace(began, token=f"{phase}:"))
+        yield Page((), began, complete=True)
 
-    def changes(self, fields: tuple[str, ...], cursor: Cursor) -> Iterator[Page]:
+    def changes(self, fields: tuple[str, ...], cursor: Cursor, overlap_s: int = OVERLAP_S) -> Iterator[Page]:
         """What changed since the cursor, less the overlap. The cursor moves when a window is done; one call when nothing changed."""
         record = recorder(fields)
-        low_ms = since_us(cursor, OVERLAP_S) // 1000
+        low_ms = since_us(cursor, overlap_s) // 1000
         first = self._search(fields, low_ms, None)
         for answer, done_us in self._window(fields, first.data, low_ms, None, first.asked_us):
             cursor = finished(cursor, done_us)

@@ -74,7 +74,7 @@ def newest(d: Dispute) -> Ruling:
 GRADE_TEXT: Mapping[Grade, str] = {"field": "the field's own time", "record": "the record's time", "none": "no time at all"}
 
 
-def fill_blank(d: Dispute) -> Ruling:
+def fill_blank(d: Dispute) -> Ruling | None:
     """A filled value beats a blank one; two filled ones go to `then`."""
     filled = [side for side in SIDES if not is_blank(d.now[side])]
     if len(filled) == 1:
@@ -87,48 +87,68 @@ def furthest(d: Dispute) -> Ruling:
     back = d.rule.may_regress
     if back is not None and d.changed == (back,) and not is_blank(d.now[back]):
         return Ruling(d.now[back], back, f"{TITLE[back]} may move this field back")
-    rank = {side: _rank(d.rule, d.now[side]) for side in SIDES}
-    side = CRM if rank[CRM] >= rank[MARKETING] else MARKETING
+    side = max(SIDES, key=lambda s: (_rank(d.rule, d.now[s]), not is_blank(d.now[s]), s == d.rule.tie))
     return Ruling(d.now[side], side, f"{TITLE[side]} is further along; this field only moves forward")
 
 
-def most_restrictive(d: Dispute) -> Ruling:
-    """Of the sides that say anything, the most restrictive wins. Less restriction needs proof that is newer than what was agreed."""
-    speaking = [side for side in SIDES if not _silent(d.rule, d.now[side])]
-    if not speaking:
-        side = d.rule.tie
-        return Ruling(d.now[side], side, "neither side says anything")
-    granted = _granting_side(d, speaking)
+def most_restrictive(d: Dispute) -> Ruling | None:
+    """The most restrictive voice wins. Less restriction needs proof newer than what was agreed; silence says nothing, so nothing moves."""
+    voices = {side: voice for side in SIDES if (voice := _voice(d, side)) is not MISSING}
+    if not voices:
+        return None
+    granted = _granting_side(d)
     if granted is not None:
         asks = d.grant.writes if d.grant else MISSING
         return Ruling(d.now[granted], granted, f"the person agreed again at {TITLE[granted]}, with proof", "field", asks=asks)
-    side = max(speaking, key=lambda s: (_rank(d.rule, d.now[s]), s == d.rule.tie))
+    side = max(voices, key=lambda s: (_rank(d.rule, voices[s]), s == d.rule.tie))
+    if _silent(d.rule, d.now[side]):
+        return Ruling(voices[side], None, f"{TITLE[side]} fell silent, and silence takes no restriction back")
     return Ruling(d.now[side], side, f"{TITLE[side]} is the most restrictive, and consent is never widened without proof")
 
 
-def _granting_side(d: Dispute, speaking: list[Side]) -> Side | None:
-    """The one side that moved to a less restrictive value since base, with all the proof the mapping requires."""
-    for side in speaking:
-        if d.changed != (side,) or d.grant is None or d.base[side] is MISSING:
+def _voice(d: Dispute, side: Side) -> Value:
+    """What a side says of consent. One that fell silent still stands by the restriction it last spoke of; MISSING when it says nothing."""
+    if not _silent(d.rule, d.now[side]):
+        return d.now[side]
+    said = d.base[side]
+    return said if not _silent(d.rule, said) and _rank(d.rule, said) > 0 else MISSING
+
+
+def _granting_side(d: Dispute) -> Side | None:
+    """The one side that moved to a less restrictive value since base, with all the proof the mapping requires.
+
+    The other side may not have moved as well, unless to silence or to what a grant asks for: our own write may be behind that.
+    """
+    for side in SIDES:
+        if side not in d.changed or d.grant is None or d.base[side] is MISSING or _silent(d.rule, d.now[side]):
+            continue
+        heard = d.now[other(side)]
+        if other(side) in d.changed and heard != d.grant.writes and not _silent(d.rule, heard):
             continue
         wider = _rank(d.rule, d.now[side]) < max(_rank(d.rule, d.base[side]), _rank(d.rule, d.now[other(side)]))
         proof = d.evidence.proof.get(side)
-        if wider and proof is not None and _proves(d, proof):
+        if wider and proof is not None and _proves(d, d.grant, proof):
             return side
     return None
 
 
-def _proves(d: Dispute, proof: Proof) -> bool:
-    parts = {"source": bool(proof.source), "at": proof.at_us > (d.evidence.agreed_us or 0) + d.rule.skew_us}
-    return d.grant is not None and all(parts.get(part, False) for part in d.grant.requires)
+def _proves(d: Dispute, grant: Grant, proof: Proof) -> bool:
+    """Proof counts only if it is newer than what was agreed: of unknown age, or without a known time to beat, it proves nothing."""
+    agreed_us = d.evidence.agreed_us
+    newer = agreed_us is not None and proof.at_us > agreed_us + d.rule.skew_us
+    return newer and ("source" not in grant.requires or bool(proof.source))
 
 
 def union(d: Dispute) -> Ruling:
-    """Element by element: what either side added stays, what either side removed goes; without a base, everything stays."""
+    """Element by element: what either side added stays, what either side removed goes; without a base, everything stays.
+
+    A whole set that went blank removes nothing where the mapping ignores blanks.
+    """
     sets = {side: _elements(d.now[side]) for side in SIDES}
     removed: set[str] = set()
     for side in SIDES:
-        if d.base[side] is not MISSING:
+        ignored = is_blank(d.now[side]) and d.on_blank.get(side) == "ignore"
+        if d.base[side] is not MISSING and not ignored:
             removed |= _elements(d.base[side]) - sets[side]
     merged = (sets[CRM] | sets[MARKETING]) - removed
     return Ruling(tuple(sorted(merged)) or None, None, "both sides' elements are kept, removals too")
@@ -139,7 +159,7 @@ def hold(d: Dispute) -> Ruling:
     return Ruling(MISSING, None, "both sides changed and this field waits for a person", held=True)
 
 
-RULES: Mapping[str, Callable[[Dispute], Ruling]] = {
+RULES: Mapping[str, Callable[[Dispute], Ruling | None]] = {
     "prefer": prefer,
     "newest": newest,
     "fill_blank": fill_blank,
@@ -154,8 +174,8 @@ JUDGES_EVERY_MOVE = frozenset({"furthest", "most_restrictive", "union"})
 """Rules that are asked even when only one side changed: stages that step back, consent that widens, elements of a set."""
 
 
-def decide(d: Dispute, rule: Rule | None = None) -> Ruling:
-    """Ask the rule. A blank that its side's mapping ignores never competes: the other value stands."""
+def decide(d: Dispute, rule: Rule | None = None) -> Ruling | None:
+    """Ask the rule; None: nothing moves. A blank that the mapping ignores never competes: the other value stands."""
     rule = rule or d.rule
     if rule.name not in JUDGES_EVERY_MOVE and rule.name != "hold":
         for side in SIDES:

@@ -30,4 +30,6 @@ def within(cursor: Cursor, at_us: int, ref: str) -> Cursor:
 
 def finished(cursor: Cursor, began_us: int) -> Cursor:
     """The cursor after a poll that ended: every row stamped before the poll began, by the vendor's clock, has been staged."""
-    return cursor if cursor.at_us >= began_us else replace(cursor, at_us=began_us, ref="", token=None)
+    if cursor.at_us >= began_us:
+        return replace(cursor, token=None)
+    return Cursor(began_us)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from syncline.mapping import Limit
 
 FLOOR = 5
+ROUNDING = 1e-9
+"""0.29 * 100 is 28.999…: a share written in per cent means the whole number."""
 
 WEIGHED: Mapping[str, str] = {
     "deletes": "archives",
@@ -51,7 +53,7 @@ def _allowed(limit: Limit, base: int) -> int | None:
     if limit.count is not None:
         bounds.append(limit.count)
     if limit.share is not None:
-        bounds.append(max(FLOOR, math.floor(limit.share * base)))
+        bounds.append(max(FLOOR, math.floor(limit.share * base + ROUNDING)))
     return min(bounds) if bounds else None
 
 

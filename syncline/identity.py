@@ -64,15 +64,19 @@ def match(group: tuple[Candidate, ...]) -> Paired | Ambiguous | None:
 
 
 def address_key(value: Value) -> str | None:
-    """An e-mail address as it is compared: NFC, trimmed, lower-cased, the domain in IDNA form. Look-alike letters stay different."""
-    text = text_key(value)
-    if text is None or "@" not in text:
-        return text
-    local, _, domain = text.rpartition("@")
-    try:
-        return f"{local}@{domain.encode('idna').decode('ascii')}"
-    except UnicodeError:
-        return text
+    """An e-mail address as it is compared: NFC, trimmed, lower-cased, the domain in ASCII form. Look-alike letters stay different.
+
+    Lower-cased, not case folded: folding makes `ß` the same as `ss`, and those are two addresses.
+    """
+    if not isinstance(value, str) or is_blank(value.strip()):
+        return None
+    text = unicodedata.normalize("NFC", value.strip()).lower()
+    local, at, domain = text.rpartition("@")
+    return local + at + ".".join(_ascii_label(label) for label in domain.split(".")) if at else text
+
+
+def _ascii_label(label: str) -> str:
+    return label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
 
 
 def text_key(value: Value) -> str | None:

@@ -52,8 +52,12 @@ def commitment(key: bytes, old: str, new: str, ref: str) -> bytes:
 
 
 def leaf_hash(seq: int, head: Iterable[str], commit: bytes) -> bytes:
-    """The RFC 6962 leaf of one entry. `head`: every stored column that is not personal, as text, in the store's fixed order."""
-    return hashlib.sha256(b"\x00" + f"{seq}\x1f{chr(31).join(head)}\x1f".encode() + commit).digest()
+    """The RFC 6962 leaf of one entry. `head`: every stored column that is not personal, as text, in the store's fixed order.
+
+    Each column goes in with its length, so that no text can be moved from one column to the next without a trace.
+    """
+    columns = "".join(f"{len(text)}:{text}" for text in (str(seq), *head))
+    return hashlib.sha256(b"\x00" + columns.encode() + commit).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:

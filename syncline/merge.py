@@ -4,9 +4,10 @@ Theory of operation. Each side is compared with *its own* shadow, never with the
 
     both show the same                         nothing to write, whoever changed
     nobody changed, yet they differ            nothing to write (one side cannot show it all, or a blank was ignored, or it is held)
+    one shows all it can of the other          nothing to write: a shortened text, perhaps our own write that never got its answer
     one side changed                           its value moves, unless the rule judges every move, or the move would shorten the other
     both changed, or there is no base          the rule decides
-    the field flows one way                    the source's value stands
+    the field flows one way                    the source's value stands, but consent is judged all the same
 
 A side is written only if it would then show something else than it shows now. That one test makes truncation, case folding and value tables
 quiet: `project` asks the side's own lens what it would show.
@@ -75,16 +76,16 @@ def _rule(
     field: Field, base: Both, now: Both, changed: tuple[Side, ...], known: bool, evidence: Evidence, native: Mapping[Side, Native]
 ) -> tuple[Ruling | None, str]:
     """Which row of the table above applies: the ruling and its name. None: nothing moves."""
-    if field.direction != "both":
+    if field.direction != "both" and field.rule.name != "most_restrictive":
         target: Side = "crm" if field.direction == "to_crm" else "marketing"
         return _one_way(field, now, target), "one_way"
     dispute = Dispute(field.rule, base, now, changed if known else (), evidence, field.on_blank, field.grant)
+    full = None if field.rule.name == "most_restrictive" else _shows_all(field, now, native)
+    if full is not None:
+        return Ruling(now[full], full, f"{TITLE[other(full)]} shows as much of it as it can hold"), "agreed"
     if field.rule.name in JUDGES_EVERY_MOVE:
         return decide(dispute), field.rule.name
     if not known:
-        full = _shows_all(field, now, native)
-        if full is not None:
-            return Ruling(now[full], full, f"{TITLE[other(full)]} shows as much of it as it can hold"), "agreed"
         filled = [side for side in SIDES if not is_blank(now[side])]
         if len(filled) == 1:
             return Ruling(now[filled[0]], filled[0], f"{TITLE[other(filled[0])]} had nothing here"), "fill"
@@ -102,29 +103,37 @@ def _one_way(field: Field, now: Both, target: Side) -> Ruling | None:
 
 
 def _one_side(field: Field, now: Both, side: Side, dispute: Dispute, native: Mapping[Side, Native]) -> tuple[Ruling | None, str]:
-    """One side changed: its value moves. A blank may be ignored; an edit of a shortened text is a dispute, for it would shorten the other."""
+    """One side changed: its value moves. A blank may be ignored; an edit of a shortened text is a dispute: it would shorten the other."""
     far = other(side)
     if is_blank(now[side]):
         cleared = Ruling(now[side], side, f"{TITLE[side]} cleared it")
         return (None if field.on_blank[side] == "ignore" else cleared), "one_side"
     if field.lenses[side].lossy and _would_show(field, side, now[far], native) != field.canon(now[far]):
         ruling = decide(dispute)
+        if ruling is None:
+            return None, field.rule.name
         text = f"{ruling.reason}; {TITLE[side]} holds only a shortened form"
         return Ruling(ruling.value, ruling.winner, text, ruling.evidence, ruling.held), field.rule.name
     return Ruling(now[side], side, f"only {TITLE[side]} changed it"), "one_side"
 
 
 def _shows_all(field: Field, now: Both, native: Mapping[Side, Native]) -> Side | None:
-    """The side whose value the other one already shows as well as it can, or None."""
+    """The side whose value the other one already shows as well as it can, or None. A blank is never a short form of something."""
     for side in SIDES:
         far = other(side)
-        if field.lenses[far].lossy and _would_show(field, far, now[side], native) == field.canon(now[far]):
+        if field.lenses[far].lossy and not is_blank(now[far]) and _would_show(field, far, now[side], native) == field.canon(now[far]):
             return side
     return None
 
 
 def _would_show(field: Field, side: Side, value: Value, native: Mapping[Side, Native]) -> object:
-    return field.canon(project(field.lenses[side], value, native[side]))
+    """In canonical form; of a value that the side would refuse, the value itself: it is not shortened, it is held when it is put."""
+    try:
+        return field.canon(project(field.lenses[side], value, native[side]))
+    except SyncError as error:
+        if error.recovery is not Recovery.HOLD:
+            raise
+        return field.canon(value)
 
 
 def impose(field: Field, value: Value, reason: str, now: Both, native: Mapping[Side, Native]) -> Decision:
@@ -156,7 +165,9 @@ def _differs(field: Field, side: Side, value: Value, now: Both, native: Mapping[
     try:
         lens = field.lenses[side]
         shown = lens.get({**native[side], **lens.put(value, native[side])})
-    except SyncError:
+    except SyncError as error:
+        if error.recovery is not Recovery.HOLD:
+            raise
         return True
     return bool(field.canon(shown) != field.canon(now[side]))
 

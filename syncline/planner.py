@@ -68,10 +68,10 @@ def plan_contact(mapping: CompiledMapping, contact: Contact, traits: Mapping[Sid
     if len(live) == 2:
         return _merge(mapping, draft, traits)
     if len(live) == 1 and not dead:
-        return _create(mapping, draft, live[0])
+        return _create(mapping, draft, live[0], traits)
     if len(live) == 1 and contact.state == "active":
         return _died(mapping, draft, live[0], dead[0], traits)
-    if len(live) == 1 and contact.state == "deleted":
+    if len(live) == 1 and contact.state == "deleted" and _may_be_ours(mapping, live[0]):
         return _undelete(mapping, draft, live[0], dead[0], traits)
     if contact.state == "active":
         draft.entries.append(Entry("archive", contact.contact_id, reason="both records are gone"))
@@ -117,7 +117,11 @@ def _merge_one(field_: Field, draft: Draft, native: Mapping[Side, Native], trait
     decision = merge_field(field_, base, now, evidence, native)
     if field_.consent and draft.contact.losers:
         decision = _restricted(field_, draft.contact, decision, now, native)
-    if linking and (decision is None or not (decision.writes or decision.held)):
+    if field_.consent and decision is not None:
+        _date_restriction(field_, draft, decision, now, evidence)
+    if MISSING in now.values():
+        _wait(draft, field_)  # nobody can compare what was not shown: the base stays
+    if linking and draft.contact.state == "new" and (decision is None or not (decision.writes or decision.held)):
         return _agree_quietly(field_, draft, decision.value if decision else MISSING, now)
     if decision is None:
         return None
@@ -171,7 +175,7 @@ def _note(
         )
     )  # fmt: skip
     at_us = evidence.at_us.get(winner) if winner else None
-    if at_us is not None:
+    if at_us is not None and not field_.consent:
         draft.agreed_us[field_.name] = at_us
     for side, put in changes.items():
         (draft.consent if field_.consent else draft.put)[side].update(put)
@@ -196,21 +200,34 @@ def _weigh(field_: Field, decision: Decision, draft: Draft, changes: Mapping[Sid
 
 def _hold(draft: Draft, field_: Field, hold: Hold) -> None:
     draft.holds.append(hold)
+    _wait(draft, field_)
+
+
+def _wait(draft: Draft, field_: Field) -> None:
+    """Its base stays as it was, on both sides."""
     for side in SIDES:
         draft.waiting[side].update(field_.lenses[side].names)
+
+
+def _date_restriction(field_: Field, draft: Draft, decision: Decision, now: Mapping[Side, Value], evidence: Evidence) -> None:
+    """What a later proof must beat: the newest time at which anything but a grant was agreed. A grant leaves it, so it can be repeated."""
+    order = field_.rule.order
+    widens = any(_place(order, value) < _place(order, now[side]) for side, value in decision.writes.items())
+    times = [at for at in (*evidence.at_us.values(), evidence.agreed_us) if at is not None]
+    if times and not decision.held and not widens:
+        draft.agreed_us[field_.name] = max(times)
 
 
 def _restricted(
     field_: Field, contact: Contact, decision: Decision | None, now: Mapping[Side, Value], native: Mapping[Side, Native]
 ) -> Decision | None:
-    """The opt-outs of records that were merged away count as the survivor's own."""
+    """The opt-outs of records that were merged away count as the survivor's own; what lies short of one (a bounce) was theirs alone."""
     order = field_.rule.order
     lost = [read_field(field_, side, loser.seen)[0] for side, losers in contact.losers.items() for loser in losers]
-    worst = max((order.index(v) for v in lost if isinstance(v, str) and v in order), default=-1)
     current = decision.value if decision is not None and not decision.held else max(now.values(), key=lambda v: _place(order, v))
-    if worst <= _place(order, current):
+    if not order or order[-1] not in lost or current == order[-1] or MISSING in now.values():
         return decision
-    return impose(field_, order[worst], "a record that was merged into this one had opted out", now, native)
+    return impose(field_, order[-1], "a record that was merged into this one had opted out", now, native)
 
 
 def _place(order: tuple[str, ...], value: Value) -> int:
@@ -220,15 +237,19 @@ def _place(order: tuple[str, ...], value: Value) -> int:
 def _evidence(field_: Field, contact: Contact, traits: Mapping[Side, Traits]) -> Evidence:
     at_us: dict[Side, int | None] = {}
     grade: dict[Side, Grade] = {}
-    for side in SIDES:
-        state = contact.sides[side]
-        times = state.field_times_us or {}
-        stamps = [times[name] for name in field_.lenses[side].names if name in times]
-        at = max(stamps) if stamps else state.modified_us if traits[side].evidence != "none" else None
-        at_us[side] = None if at is None else at - traits[side].offset_us
-        grade[side] = "none" if at is None else "field" if stamps else "record"
-    proof = {side: contact.sides[side].proof for side in SIDES}
+    for side, state in contact.sides.items():
+        at_us[side], grade[side] = _changed_at(field_.lenses[side].names, state, traits[side])
+    proof = {side: state.proof for side, state in contact.sides.items()}
     return Evidence(at_us, grade, proof, contact.agreed_us.get(field_.name))
+
+
+def _changed_at(names: tuple[str, ...], state: SideState, traits: Traits) -> tuple[int | None, Grade]:
+    """When these native fields changed, by our clock, and how sure that is."""
+    stamps = [at for name, at in (state.field_times_us or {}).items() if name in names]
+    at_us = max(stamps) if stamps else state.modified_us if traits.evidence != "none" else None
+    if at_us is None:
+        return None, "none"
+    return at_us - traits.offset_us, "field" if stamps else "record"
 
 
 def _updates(draft: Draft, native: Mapping[Side, Native], traits: Mapping[Side, Traits]) -> list[Write]:
@@ -281,15 +302,14 @@ def _left_scope(mapping: CompiledMapping, draft: Draft, native: Mapping[Side, Na
         if field_.consent:
             _merge_one(field_, draft, native, traits, linking=False)
         else:
-            for side in SIDES:
-                draft.waiting[side].update(field_.lenses[side].names)
+            _wait(draft, field_)
     return _finish(draft, "active", _updates(draft, native, traits))
 
 
 # ---------------------------------------------------------------- one live, none across
 
 
-def _create(mapping: CompiledMapping, draft: Draft, source: Side) -> ContactPlan:
+def _create(mapping: CompiledMapping, draft: Draft, source: Side, traits: Mapping[Side, Traits]) -> ContactPlan:
     contact, target = draft.contact, other(source)
     native = contact.sides[source].seen
     shown = values(mapping, source, native)
@@ -300,11 +320,10 @@ def _create(mapping: CompiledMapping, draft: Draft, source: Side) -> ContactPlan
     ):
         return _finish(draft, contact.state)
     for field_ in mapping.fields:
-        _create_one(field_, draft, source, native)
-    missing = [f.name for f in mapping.fields if target in f.required_in and is_blank(draft.view.get(f.name)) and f.may_write(target)]
-    if missing:
-        hold = Hold("Required", f"{TITLE[target]} requires {', '.join(missing)}, and {TITLE[source]} has none", "", target)
-        return _finish(Draft(contact, holds=[hold], view=dict(contact.view)), contact.state)
+        _create_one(field_, draft, source, native, traits[source])
+    unborn = _unborn(mapping, draft, source)
+    if unborn is not None:
+        return _finish(Draft(contact, holds=[*draft.holds, unborn], view=dict(contact.view)), contact.state)
     refs = {source: contact.sides[source].ref}
     reason = f"{TITLE[source]} has this person and {TITLE[target]} does not"
     draft.entries.append(
@@ -318,7 +337,20 @@ def _create(mapping: CompiledMapping, draft: Draft, source: Side) -> ContactPlan
     return _finish(draft, "active", [write])
 
 
-def _create_one(field_: Field, draft: Draft, source: Side, native: Native) -> None:
+def _unborn(mapping: CompiledMapping, draft: Draft, source: Side) -> Hold | None:
+    """Why the record cannot be created at all: the other side requires a field that has no value to put, or its consent waits."""
+    target, held = other(source), {hold.field for hold in draft.holds}
+    for field_ in mapping.fields:
+        if field_.consent and field_.name in held and field_.may_write(target):
+            return Hold("Required", f"a record is never created in {TITLE[target]} before its {field_.name} is known", "", target)
+    missing = [
+        f.name for f in mapping.fields
+        if target in f.required_in and f.may_write(target) and (f.name in held or is_blank(draft.view.get(f.name)))
+    ]  # fmt: skip
+    return Hold("Required", f"{TITLE[target]} requires {', '.join(missing)}, and {TITLE[source]} has none", "", target) if missing else None
+
+
+def _create_one(field_: Field, draft: Draft, source: Side, native: Native, traits: Traits) -> None:
     """One field of a new record: its value if it has one and may travel; consent always, and never wider than it can be proved."""
     target = other(source)
     value, error = read_field(field_, source, native)
@@ -329,7 +361,11 @@ def _create_one(field_: Field, draft: Draft, source: Side, native: Native) -> No
     if not field_.may_write(target):
         return None
     if field_.consent:
-        value = _consent_at_birth(field_, value, draft.contact.sides[source])
+        state = draft.contact.sides[source]
+        at_us, _ = _changed_at(field_.lenses[source].names, state, traits)
+        if at_us is not None:
+            draft.agreed_us[field_.name] = at_us
+        value = _consent_at_birth(field_, value, state)
     if value is MISSING or is_blank(value):
         return None
     try:
@@ -389,20 +425,50 @@ def _archive(draft: Draft, side: Side, reason: str, traits: Mapping[Side, Traits
     return Write(side, "archive", state.ref, version=state.version, anchor=anchor, entries=(len(draft.entries) - 1,))
 
 
+def _may_be_ours(mapping: CompiledMapping, alive: Side) -> bool:
+    """Whether a dead record across may be one that we archived. One that people deleted while its partner lived on stays deleted."""
+    return mapping.policy.delete_seen_in.get(alive) == "archive" or mapping.policy.on_leave == "archive"
+
+
 def _undelete(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, traits: Mapping[Side, Traits]) -> ContactPlan:
-    """A record came back after we archived its partner: bring the partner back with the consent it had, or say that it cannot be."""
+    """A record came back after we archived its partner: bring the partner back with the consent it had, or say that it cannot be.
+
+    Both bases stay: what changed meanwhile is merged once the partner is back.
+    """
     contact, state = draft.contact, draft.contact.sides[dead]
     if state.liveness != "archived" or not traits[dead].can_restore:
         reason = f"it is live again in {TITLE[alive]}, and {TITLE[dead]} cannot bring its record back"
         draft.holds.append(Hold("CannotRestore", reason, "", dead))
         return _finish(draft, contact.state)
-    names = [name for f in mapping.fields if f.consent for name in f.lenses[dead].names]
-    consent = {name: (state.shadow or {})[name] for name in names if name in (state.shadow or {})}
+    try:
+        consent = _consent_at_return(mapping, contact, alive, dead)
+    except SyncError as error:
+        if error.recovery is not Recovery.HOLD:
+            raise
+        draft.holds.append(Hold(type(error).__name__, str(error), "", dead))
+        return _finish(draft, contact.state)
     reason = f"it is live again in {TITLE[alive]}"
     draft.entries.append(Entry("restore", contact.contact_id, None, alive, contact.sides[alive].ref, reason=reason, to=(dead,)))
     draft.count("updates")
     write = Write(dead, "restore", state.ref, {}, consent, anchor=_anchor(state.shadow or state.seen, traits[dead]), entries=(len(draft.entries) - 1,))
+    for side in SIDES:
+        draft.waiting[side].update(contact.sides[side].seen)
     return _finish(draft, "active", [write])
+
+
+def _consent_at_return(mapping: CompiledMapping, contact: Contact, alive: Side, dead: Side) -> dict[str, Any]:
+    """The consent it had; a restriction that its partner shows by now goes first."""
+    shadow = dict(contact.sides[dead].shadow or {})
+    consent: dict[str, Any] = {}
+    for field_ in mapping.fields:
+        if not field_.consent:
+            continue
+        consent.update({name: shadow[name] for name in field_.lenses[dead].names if name in shadow})
+        order, theirs = field_.rule.order, read_field(field_, dead, shadow)[0]
+        shown = read_field(field_, alive, contact.sides[alive].seen)[0]
+        if field_.may_write(dead) and _place(order, shown) > max(_place(order, theirs), 0):
+            consent.update(field_.lenses[dead].put(shown, shadow))
+    return consent
 
 
 def _bury_losers(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]) -> list[Write]:
@@ -412,6 +478,8 @@ def _bury_losers(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, T
         if mapping.policy.delete_seen_in.get(other(side)) != "archive":
             continue
         for loser in losers:
+            if loser.liveness in DEAD:
+                continue
             reason = f"its contact was merged in {TITLE[other(side)]}"
             draft.entries.append(Entry("change", draft.contact.contact_id, None, side, loser.ref, reason=reason, rule="merged", to=(side,)))
             draft.count("archives")
@@ -437,11 +505,11 @@ def _finish(draft: Draft, state: str, writes: list[Write] | None = None) -> Cont
 
 
 def _shadow(state: SideState, waiting: set[str], outcome: str) -> Native:
-    """The base after commit: what is seen, except where a write or a hold is still to come. A dead or parted record keeps its old base."""
+    """The base after commit: what is seen, except where a write or a hold is still to come, and for names that were not shown this time.
+
+    A dead or parted record keeps its old base.
+    """
     old = state.shadow or {}
     if outcome != "active":
         return old
-    if not waiting:
-        return state.seen
-    fresh = {name: value for name, value in state.seen.items() if name not in waiting}
-    return {**fresh, **{name: old[name] for name in waiting if name in old}}
+    return {**old, **{name: value for name, value in state.seen.items() if name not in waiting}}

@@ -11,4 +11,6 @@ randomness (times and keys are passed in). It imports `syncline` and nothing els
     contacts              what the planner reads   status         counts for people
 """
 
+from state.store import Store, SyncStore
 
+__all__ = ["Store", "SyncStore"]

@@ -141,9 +141,7 @@ class Contacts:
 
     def provenance(self, contact_id: int) -> dict[str, list[Any]]:
         """Per field: [side, rule, run id, number of the log entry] that last set it."""
-        query = sa.select(CONTACT.c.view, CONTACT.c.provenance).where(
-            CONTACT.c.sync_id == self._scope.sync_id, CONTACT.c.id == contact_id
-        )
+        query = sa.select(CONTACT.c.view, CONTACT.c.provenance).where(CONTACT.c.sync_id == self._scope.sync_id, CONTACT.c.id == contact_id)
         with self._scope.read() as connection:
             row = connection.execute(query).first()
         if row is None:

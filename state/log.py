@@ -61,7 +61,10 @@ def seal(key: bytes, ref: str) -> dict[str, str]:
 
 def sealed(new: Mapping[str, Any], keys: Mapping[int, bytes | None]) -> str:
     """A receipt's text as committed to. Refs of erased contacts (no key) are seals already."""
-    refs = [[contact, side, seal(key, ref) if (key := keys.get(contact)) and isinstance(ref, str) else ref] for contact, side, ref in new["refs"]]
+    refs = [
+        [contact, side, seal(key, ref) if (key := keys.get(contact)) and isinstance(ref, str) else ref]
+        for contact, side, ref in new["refs"]
+    ]
     return codec.dumps({"results": new["results"], "refs": refs})
 
 

@@ -10,6 +10,4 @@ from state.tables import CONTACT, RECORD
 KEYS_OF = sa.select(CONTACT.c.id, CONTACT.c.log_key).where(CONTACT.c.sync_id == sa.bindparam("s"), among(CONTACT.c.id, "ids"))
 CONTACTS = sa.select(CONTACT).where(CONTACT.c.sync_id == sa.bindparam("s"), among(CONTACT.c.id, "ids"))
 RECORDS_OF = sa.select(RECORD).where(RECORD.c.sync_id == sa.bindparam("s"), among(RECORD.c.contact_id, "ids"))
-RECORDS = sa.select(RECORD).where(
-    RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("side"), among(RECORD.c.ref, "refs")
-)
+RECORDS = sa.select(RECORD).where(RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("side"), among(RECORD.c.ref, "refs"))

@@ -69,7 +69,14 @@ class Runs:
 
     def end_run(self, run_id: int, status: str, counts: Mapping[str, int], message: str, now_us: int) -> None:
         """Close a run with its sums. `message` is for operators: no personal data."""
-        values = {"s": self._scope.sync_id, "id": run_id, "status": status, "counts": codec.dumps(counts), "message": message, "now": now_us}
+        values = {
+            "s": self._scope.sync_id,
+            "id": run_id,
+            "status": status,
+            "counts": codec.dumps(counts),
+            "message": message,
+            "now": now_us,
+        }
         with self._scope.write() as connection:
             connection.execute(_END, values)
 

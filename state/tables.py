@@ -74,12 +74,8 @@ class Record(SQLModel, table=True):
     """
 
     __table_args__ = (
-        Index(
-            "ix_record_contact", "sync_id", "contact_id", **_where("contact_id IS NOT NULL")
-        ),
-        Index(
-            "ix_record_dirty", "sync_id", "contact_id", "side", "ref", **_where("dirty = 1")
-        ),
+        Index("ix_record_contact", "sync_id", "contact_id", **_where("contact_id IS NOT NULL")),
+        Index("ix_record_dirty", "sync_id", "contact_id", "side", "ref", **_where("dirty = 1")),
         Index("ix_record_key_1", "sync_id", "key_1", **_where("key_1 IS NOT NULL")),
         Index("ix_record_key_2", "sync_id", "key_2", **_where("key_2 IS NOT NULL")),
     )

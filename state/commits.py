@@ -1,0 +1,163 @@
+"""An approved plan is turned live, chunk by chunk: contacts, links, shadows, log entries, holds and outbox rows in ONE transaction.
+
+A chunk is deleted by the transaction that commits it, so a crash leaves it either wholly planned or wholly done. Records that were staged
+again after the plan was made (it may have waited for approval) stay dirty: an edit is never cleared by a decision that did not see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from state import codec
+from state.database import Row
+from state.holds import AMBIGUOUS, Owner, by_owner, open_holds, settle_holds
+from state.log import Appender, appending
+from state.queries import CONTACTS
+from state.scope import Scope
+from state.tables import CONTACT, OUTBOX
+from syncline.errors import UsageError
+from syncline.plan import ContactPlan, Write
+
+_TAKE = sa.text("DELETE FROM plan_chunk WHERE sync_id = :s AND run_id = :run AND number = :number RETURNING staged")
+_NUMBER = sa.text("UPDATE sync SET next_contact_id = :next WHERE id = :s AND next_contact_id < :next")
+_INSERT = sa.insert(CONTACT).values(
+    {name: sa.bindparam(name) for name in ("sync_id", "id", "state", "view", "agreed_us", "provenance", "log_key")}
+)
+_UPDATE = sa.text(
+    "UPDATE contact SET state = :state, view = :view, agreed_us = :agreed_us, provenance = :provenance"
+    " WHERE sync_id = :sync_id AND id = :id"
+)
+_SETTLED = "dirty = CASE WHEN staged > :staged THEN 1 ELSE 0 END, attempts = 0, retry_at_us = NULL, pair_ref = NULL"
+_WHERE = " WHERE sync_id = :sync_id AND side = :side AND ref = :ref"
+_LINK = sa.text(f"UPDATE record SET contact_id = :contact_id, shadow = :shadow, {_SETTLED}{_WHERE}")
+_RELINK = sa.text(f"UPDATE record SET contact_id = :contact_id, {_SETTLED}{_WHERE}")
+_CLEAR = sa.text(f"UPDATE record SET {_SETTLED}{_WHERE}")
+_OUTBOX = sa.insert(OUTBOX).values(
+    {name: sa.bindparam(name) for name in ("sync_id", "run_id", "state", "phase", "side", "contact_id", "kind", "ref", "key", "body")}
+)
+
+
+class Commits:
+    """Commits chunks of one sync."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def commit_chunk(
+        self,
+        run_id: int,
+        number: int,
+        plans: Sequence[ContactPlan],
+        mapping_version: str,
+        now_us: int,
+        new_key: Callable[[int], Sequence[bytes]],
+    ) -> None:
+        """Turn one stored chunk live. `new_key(n)` gives n fresh secrets of 32 bytes. Raises UsageError if it was committed before."""
+        scope = self._scope
+        with scope.write() as connection, appending(connection, scope, run_id, now_us, mapping_version) as log:
+            staged = connection.execute(_TAKE, {"s": scope.sync_id, "run": run_id, "number": number}).scalar()
+            if staged is None:
+                raise UsageError(f"chunk {number} of run {run_id} is not planned (or was committed already)")
+            batch = _Batch(scope, connection, log, run_id, now_us, staged)
+            batch.add(plans, new_key)
+            batch.save()
+
+
+class _Batch:
+    """Collects the rows of one chunk."""
+
+    def __init__(self, scope: Scope, connection: sa.Connection, log: Appender, run_id: int, now_us: int, staged: int) -> None:
+        self._scope, self._connection, self._log = scope, connection, log
+        self._run_id, self._now_us, self._staged = run_id, now_us, staged
+        self._rows: dict[Any, list[Row]] = {statement: [] for statement in (_INSERT, _UPDATE, _LINK, _RELINK, _CLEAR, _OUTBOX)}
+        self._keys: set[str] = set()
+
+    def add(self, plans: Sequence[ContactPlan], new_key: Callable[[int], Sequence[bytes]]) -> None:
+        made = [plan for plan in plans if plan.new and (plan.entries or plan.writes)]
+        keys = dict(zip((plan.contact_id for plan in made), new_key(len(made)), strict=True)) if made else {}
+        ids = codec.dumps([plan.contact_id for plan in plans if not plan.new])
+        known = {row.id: row for row in self._connection.execute(CONTACTS, {"s": self._scope.sync_id, "ids": ids})}
+        holds = open_holds(self._connection, self._scope)
+        for plan in plans:
+            old = known.get(plan.contact_id)
+            owners: list[Owner] = [plan.contact_id, *(plan.refs.items() if plan.new else ())]
+            current = [row for row in by_owner(holds, owners) if row.code != AMBIGUOUS] if holds else []
+            self._contact(plan, old, keys.get(plan.contact_id), current)
+        if made:
+            following = max(plan.contact_id for plan in made) + 1
+            self._connection.execute(_NUMBER, {"s": self._scope.sync_id, "next": following})
+
+    def _contact(self, plan: ContactPlan, old: Any | None, key: bytes | None, current: list[Any]) -> None:
+        if plan.new and key is None:
+            self._records(plan, _CLEAR)
+            for owner in plan.refs.items():
+                mine = [row for row in current if row.owner == owner]
+                self._hold(owner, mine, [hold for hold in plan.holds if owner[0] == (hold.side or next(iter(plan.refs)))], None)
+            return
+        key = key or (old.log_key if old is not None else None)
+        first = self._log.next
+        carried = {index for write in plan.writes for index in write.entries}
+        for index, entry in enumerate(plan.entries):
+            self._log.add(entry, key, "pending" if index in carried else "agreed")
+        if plan.new or plan.entries:
+            self._rows[_INSERT if plan.new else _UPDATE].append(self._contact_row(plan, old, key, first))
+        self._records(plan, _LINK)
+        for write in plan.writes:
+            self._rows[_OUTBOX].append(self._outbox_row(plan, write, first))
+        if plan.holds or current:
+            self._hold(plan.contact_id, current, plan.holds, key)
+
+    def _hold(self, owner: Owner, current: list[Any], wanted: Sequence[Any], key: bytes | None) -> None:
+        settle_holds(self._connection, self._scope, self._log, owner, current, wanted, self._now_us, self._run_id, key)
+
+    def _records(self, plan: ContactPlan, statement: Any) -> None:
+        for side, ref in plan.refs.items():
+            row: Row = {"sync_id": self._scope.sync_id, "side": codec.SIDE_NO[side], "ref": ref, "staged": self._staged}
+            if statement is _CLEAR:
+                self._rows[_CLEAR].append(row)
+                continue
+            row["contact_id"] = plan.contact_id
+            if side in plan.shadows:
+                self._rows[_LINK].append(row | {"shadow": codec.dumps(plan.shadows[side])})
+            else:
+                self._rows[_RELINK].append(row)
+
+    def _contact_row(self, plan: ContactPlan, old: Any | None, key: bytes | None, first: int) -> Row:
+        where = f"contact {plan.contact_id}"
+        agreed = plan.agreed_us
+        origins: dict[str, Any] = {}
+        if old is not None:
+            agreed = {**codec.times(old.agreed_us, codec.view(old.view, where), where), **agreed}
+            origins = codec.native(old.provenance, where)
+        for seq, entry in enumerate(plan.entries, first):
+            if entry.kind in ("create", "link", "change"):
+                origins["*" if entry.field is None else entry.field] = [entry.side, entry.rule, self._run_id, seq]
+        row: Row = {
+            "sync_id": self._scope.sync_id, "id": plan.contact_id, "state": plan.state, "view": codec.view_text(plan.view),
+            "agreed_us": codec.times_text(agreed, plan.view), "provenance": codec.dumps(origins),
+        }  # fmt: skip
+        return row | {"log_key": key} if old is None else row
+
+    def _outbox_row(self, plan: ContactPlan, write: Write, first: int) -> Row:
+        key = base = f"{self._run_id}-{plan.contact_id}-{write.side}-{write.kind}"
+        number = 1
+        while key in self._keys:  # several losers of one merge, archived on one side
+            number += 1
+            key = f"{base}-{number}"
+        self._keys.add(key)
+        body = {
+            "fields": write.fields, "consent": write.consent, "expect": write.expect, "version": write.version, "anchor": write.anchor,
+            "confirms": write.confirms, "seqs": [first + index for index in write.entries],
+        }  # fmt: skip
+        return {
+            "sync_id": self._scope.sync_id, "run_id": self._run_id, "state": "ready", "phase": 0 if write.kind == "consent" else 1,
+            "side": codec.SIDE_NO[write.side], "contact_id": plan.contact_id, "kind": write.kind, "ref": write.ref, "key": key,
+            "body": codec.dumps(body),
+        }  # fmt: skip
+
+    def save(self) -> None:
+        for statement, rows in self._rows.items():
+            self._scope.db.many(self._connection, statement, rows)

@@ -1,0 +1,72 @@
+"""Forgetting one person: every value and key of a contact goes, in the tables and in the log; the log still verifies.
+
+The person's secret is destroyed, so that the commitments left behind cannot be tried against guesses. Numbers, kinds, fields, times and
+rules stay. Refs stay on the tombstone records alone (without values), so that a lagging read cannot bring the person back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from state import codec
+from state.log import appending, contact_keys, seal
+from state.scope import Scope
+from syncline.log import Entry
+
+_FORGET = (
+    "UPDATE change_log SET old = NULL, new = NULL, ref = NULL, reason = NULL WHERE sync_id = :s AND contact_id = :c",
+    "UPDATE contact SET state = 'erased', view = '{}', agreed_us = '{}', provenance = '{}', log_key = NULL WHERE sync_id = :s AND id = :c",
+    "DELETE FROM hold WHERE sync_id = :s AND contact_id = :c",
+    "DELETE FROM hold WHERE sync_id = :s AND contact_id IS NULL AND EXISTS (SELECT 1 FROM record AS r WHERE r.sync_id = :s"
+    " AND r.contact_id = :c AND r.side = hold.side AND r.ref = hold.ref)",
+    "DELETE FROM outbox WHERE sync_id = :s AND contact_id = :c",
+    "UPDATE record SET seen = '{}', shadow = NULL, key_1 = NULL, key_2 = NULL, digest = NULL, proof = NULL, field_times = NULL,"
+    " absorbed = NULL, version = NULL, dirty = 0, pair_ref = NULL WHERE sync_id = :s AND contact_id = :c",
+    # Plans hold values of many people; what they decided is decided again.
+    "DELETE FROM plan_chunk WHERE sync_id = :s",
+)
+_RECEIPTS = sa.text("SELECT seq, new FROM change_log WHERE sync_id = :s AND kind = 'receipt' AND seq > :after ORDER BY seq LIMIT 200")
+_REWRITE = sa.text("UPDATE change_log SET new = :new WHERE sync_id = :s AND seq = :seq")
+
+
+class Erasure:
+    """Erases contacts of one sync."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def erase(self, contact_id: int, run_id: int | None, now_us: int, mapping_version: str | None = None, reason: str = "") -> bool:
+        """Erase one contact; False when there is none, or it is erased already. `reason` must not name the person.
+
+        All pending plans of the sync are dropped. The vendors' own records are not touched: archive them first.
+        """
+        values = {"s": self._scope.sync_id, "c": contact_id}
+        with self._scope.write() as connection, appending(connection, self._scope, run_id, now_us, mapping_version) as log:
+            key = contact_keys(connection, self._scope, [contact_id]).get(contact_id)
+            if key is None:
+                return False
+            self._seal_receipts(connection, contact_id, key)
+            for statement in _FORGET:
+                query = sa.text(statement)
+                connection.execute(query, {name: value for name, value in values.items() if f":{name}" in statement})
+            log.add(Entry(kind="erase", contact_id=contact_id, rule="erase", reason=reason))
+        self._scope.db.scrub()
+        return True
+
+    def _seal_receipts(self, connection: sa.Connection, contact_id: int, key: bytes) -> None:
+        """In receipts that name refs of this contact, leave the seal that their commitment holds anyway."""
+        after = 0
+        while rows := connection.execute(_RECEIPTS, {"s": self._scope.sync_id, "after": after}).all():
+            after = rows[-1].seq
+            for row in rows:
+                new = codec.loads(row.new, f"change_log {row.seq}, new")
+                if any(item[0] == contact_id for item in new["refs"]):
+                    refs = [_sealed(item, contact_id, key) for item in new["refs"]]
+                    text = codec.dumps({**new, "refs": refs})
+                    connection.execute(_REWRITE, {"s": self._scope.sync_id, "seq": row.seq, "new": text})
+
+
+def _sealed(item: list[Any], contact_id: int, key: bytes) -> list[Any]:
+    return [*item[:2], seal(key, item[2])] if item[0] == contact_id and isinstance(item[2], str) else item

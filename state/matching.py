@@ -1,0 +1,218 @@
+"""Which unlinked records are one person: set-wise, in two passes, the mapping's first match key and then its second.
+
+Theory of operation. A *group* is all live records of both sides that share a key, when at least one of them is unlinked and dirty. Groups of
+exactly one unlinked record a side, nearly all of a first load, become pairs by one statement. Only the odd groups come to Python, in
+pages, and the kernel's `identity.match` judges each. A pair of fresh records only points at each other (`pair_ref`): its contact is made when
+its plan is committed. A record that joins an existing contact is linked, and logged, here. Ambiguous records wait (dirty 2) with an open
+hold; all of them are looked at again every time, so that a duplicate's end frees the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+
+from state import codec
+from state.database import Row, among
+from state.holds import AMBIGUOUS, Owner, select_holds, settle_holds
+from state.log import Appender, appending, contact_keys
+from state.scope import Scope
+from state.tables import RECORD
+from syncline.identity import Ambiguous, Candidate, Paired, match
+from syncline.log import Entry
+from syncline.plan import Hold
+from syncline.records import SIDES, Side, other
+
+PAGE = 2000
+_WAITING = 2
+_AGAIN = sa.text(
+    "UPDATE record SET dirty = 1 WHERE sync_id = :s AND dirty = 2 AND EXISTS (SELECT 1 FROM hold AS h WHERE h.sync_id = :s"
+    " AND h.open = 1 AND h.contact_id IS NULL AND h.side = record.side AND h.ref = record.ref)"
+)
+_UNPAIR = sa.text("UPDATE record SET pair_ref = NULL WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL AND pair_ref IS NOT NULL")
+_DEAD = sa.text("UPDATE record SET dirty = 0 WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL AND liveness <> 0")
+# A merged contact is never decided itself: what happens to its records is its winner's affair.
+_WINNERS = (
+    sa.text(
+        "UPDATE record SET dirty = 1 WHERE sync_id = :s AND liveness <> 3 AND contact_id IN (SELECT c.merged_into FROM record AS r"
+        " JOIN contact AS c ON c.sync_id = r.sync_id AND c.id = r.contact_id"
+        " WHERE r.sync_id = :s AND r.dirty = 1 AND r.contact_id IS NOT NULL AND c.merged_into IS NOT NULL)"
+    ),
+    sa.text(
+        "UPDATE record SET dirty = 0 WHERE sync_id = :s AND dirty = 1 AND contact_id IN"
+        " (SELECT id FROM contact WHERE sync_id = :s AND merged_into IS NOT NULL)"
+    ),
+)
+_ACROSS = sa.text(
+    "UPDATE record SET pair_ref = c.ref, dirty = 1 FROM record AS c WHERE c.sync_id = :s AND c.dirty = 1 AND c.contact_id IS NULL"
+    " AND c.side = 0 AND c.pair_ref IS NOT NULL AND record.sync_id = :s AND record.side = 1 AND record.ref = c.pair_ref"
+    " AND record.pair_ref IS NULL"
+)
+_PAIR = sa.text("UPDATE record SET pair_ref = :pair_ref, dirty = 1 WHERE sync_id = :sync_id AND side = :side AND ref = :ref")
+_JOIN = sa.text("UPDATE record SET contact_id = :contact_id, dirty = 1 WHERE sync_id = :sync_id AND side = :side AND ref = :ref")
+_REPLACED = sa.text(
+    "UPDATE record SET contact_id = NULL WHERE sync_id = :sync_id AND contact_id = :contact_id AND side = :side AND ref <> :ref"
+)
+_ACTIVE = sa.text("UPDATE contact SET state = 'active' WHERE sync_id = :sync_id AND id = :contact_id")
+_WAIT = sa.text("UPDATE record SET dirty = 2, pair_ref = NULL WHERE sync_id = :sync_id AND side = :side AND ref = :ref")
+
+
+def _groups(key: str) -> str:
+    """Keys that a dirty, unlinked, unpaired, live record has, joined with all live records that have them."""
+    return (
+        f" FROM (SELECT DISTINCT {key} AS value FROM record WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL AND liveness = 0"
+        f" AND pair_ref IS NULL AND {key} IS NOT NULL) AS k JOIN record AS r ON r.sync_id = :s AND r.{key} = k.value AND r.liveness = 0"
+    )
+
+
+def _plain(key: str) -> sa.TextClause:
+    """Groups of one free record a side, paired in one statement (the CRM's half; `_ACROSS` does the other)."""
+    return sa.text(
+        "UPDATE record SET pair_ref = p.across FROM (SELECT MIN(CASE WHEN r.side = 0 THEN r.ref END) AS here,"
+        f" MIN(CASE WHEN r.side = 1 THEN r.ref END) AS across{_groups(key)} GROUP BY k.value HAVING COUNT(*) = 2 AND MIN(r.side) = 0"
+        " AND MAX(r.side) = 1 AND COUNT(r.contact_id) = 0 AND COUNT(r.pair_ref) = 0 AND MAX(r.dirty) < 2) AS p"
+        " WHERE record.sync_id = :s AND record.side = 0 AND record.ref = p.here"
+    )
+
+
+def _odd(key: str) -> sa.TextClause:
+    return sa.text(
+        f"SELECT k.value{_groups(key)} WHERE k.value > :after GROUP BY k.value HAVING COUNT(*) > 1 ORDER BY k.value LIMIT :limit"
+    )
+
+
+def _members(key: str) -> sa.Select[Any]:
+    """All live records of some groups. `partner`: its contact has a live record across, or takes nobody in any more."""
+    across, contact = RECORD.alias(), sa.table("contact", sa.column("sync_id"), sa.column("id"), sa.column("state"))
+    record = RECORD.c
+    closed = sa.exists().where(
+        contact.c.sync_id == record.sync_id, contact.c.id == record.contact_id, contact.c.state.in_(("merged", "erased"))
+    )
+    partner = sa.exists().where(
+        across.c.sync_id == record.sync_id, across.c.contact_id == record.contact_id, across.c.side != record.side, across.c.liveness == 0
+    )
+    return (
+        sa.select(record[key].label("value"), record.side, record.ref, record.contact_id, record.pair_ref, record.dirty)
+        .add_columns(sa.or_(partner, closed).label("partner"))
+        .where(record.sync_id == sa.bindparam("s"), record.liveness == 0, among(record[key], "keys"))
+        .order_by(record[key], record.side, record.ref)
+    )
+
+
+_PASSES = tuple((_plain(key), _odd(key), _members(key)) for key in ("key_1", "key_2"))
+
+
+@dataclass(frozen=True, slots=True)
+class MatchSummary:
+    """`paired`: fresh pairs, and records that joined a contact, of this call. `ambiguous`: records that now wait."""
+
+    paired: int
+    ambiguous: int
+
+
+@dataclass(slots=True)
+class _Found:
+    pairs: list[Paired] = field(default_factory=list)
+    waiting: dict[tuple[Side, str], str] = field(default_factory=dict)
+
+
+class Matching:
+    """Matches the records of one sync."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def match_records(self, now_us: int, run_id: int | None) -> MatchSummary:
+        """Pair what can be paired, hold what is ambiguous, in one transaction. Run it when both sides' polls are staged."""
+        scope, s = self._scope, {"s": self._scope.sync_id}
+        with scope.write() as connection, appending(connection, scope, run_id, now_us) as log:
+            for statement in (*_WINNERS, _AGAIN, _UNPAIR):
+                connection.execute(statement, s)
+            paired, waiting = 0, dict[tuple[Side, str], str]()
+            for plain, odd, members in _PASSES:
+                paired += connection.execute(plain, s).rowcount
+                connection.execute(_ACROSS, s)
+                found = self._judge(connection, odd, members)
+                self._apply(connection, log, found)
+                paired += len(found.pairs)
+                waiting |= found.waiting
+            connection.execute(_DEAD, s)
+            self._holds(connection, log, waiting, now_us, run_id)
+        return MatchSummary(paired, len(waiting))
+
+    def _judge(self, connection: sa.Connection, odd: sa.TextClause, members: sa.Select[Any]) -> _Found:
+        found = _Found()
+        for keys in self._pages(connection, odd):
+            rows = connection.execute(members, {"s": self._scope.sync_id, "keys": codec.dumps(keys)}).all()
+            for _, group in groupby(rows, key=lambda row: row.value):
+                verdict = match(tuple(_candidate(row) for row in group))
+                if isinstance(verdict, Paired):
+                    found.pairs.append(verdict)
+                elif isinstance(verdict, Ambiguous):
+                    found.waiting |= dict.fromkeys(verdict.refs, verdict.reason)
+        return found
+
+    def _pages(self, connection: sa.Connection, odd: sa.TextClause) -> Iterator[list[str]]:
+        after = ""
+        while True:
+            values = {"s": self._scope.sync_id, "after": after, "limit": PAGE}
+            keys = list(connection.execute(odd, values).scalars())
+            if keys:
+                yield keys
+            if len(keys) < PAGE:
+                return
+            after = keys[-1]
+
+    def _apply(self, connection: sa.Connection, log: Appender, found: _Found) -> None:
+        pairs: list[Row] = []
+        for pair in found.pairs:
+            if pair.contact_id is None:
+                pairs += [
+                    self._row("crm", pair.crm_ref, pair_ref=pair.marketing_ref),
+                    self._row("marketing", pair.marketing_ref, pair_ref=pair.crm_ref),
+                ]
+        self._scope.db.many(connection, _PAIR, pairs)
+        self._scope.db.many(connection, _WAIT, [self._row(side, ref) for side, ref in found.waiting])
+        self._join(connection, log, [pair for pair in found.pairs if pair.contact_id is not None])
+
+    def _join(self, connection: sa.Connection, log: Appender, joins: list[Paired]) -> None:
+        """Unlinked records become the missing half of existing contacts."""
+        keys = contact_keys(connection, self._scope, [pair.contact_id for pair in joins if pair.contact_id is not None])
+        query = sa.text("SELECT contact_id FROM record WHERE sync_id = :sync_id AND side = :side AND ref = :ref")
+        for pair in joins:
+            refs: dict[Side, str] = {"crm": pair.crm_ref, "marketing": pair.marketing_ref}
+            fresh = next(side for side in SIDES if connection.execute(query, self._row(side, refs[side])).scalar() is None)
+            row = self._row(fresh, refs[fresh], contact_id=pair.contact_id)
+            for statement in (_REPLACED, _JOIN, _ACTIVE):
+                connection.execute(statement, row)
+            connection.execute(_JOIN, self._row(other(fresh), refs[other(fresh)], contact_id=pair.contact_id))
+            entry = Entry(
+                kind="link", contact_id=pair.contact_id, side=fresh, ref=refs[fresh], new={"refs": {fresh: refs[fresh]}, "view": {}},
+                rule="match", reason="shares a match key with this contact's other record",
+            )  # fmt: skip
+            log.add(entry, keys.get(pair.contact_id or 0))
+
+    def _row(self, side: Side, ref: str, **more: Any) -> Row:
+        return {"sync_id": self._scope.sync_id, "side": codec.SIDE_NO[side], "ref": ref, **more}
+
+    def _holds(
+        self, connection: sa.Connection, log: Appender, waiting: dict[tuple[Side, str], str], now_us: int, run_id: int | None
+    ) -> None:
+        current: dict[Owner, list[Any]] = {}
+        tail = " AND open = 1 AND contact_id IS NULL AND code = :code ORDER BY id"
+        for row in select_holds(connection, self._scope, tail, code=AMBIGUOUS):
+            current.setdefault(row.owner, []).append(row)
+        for owner in sorted(set(waiting) | set(current), key=str):
+            wanted = [Hold(AMBIGUOUS, waiting[owner])] if owner in waiting else []
+            settle_holds(connection, self._scope, log, owner, current.get(owner, ()), wanted, now_us, run_id)
+
+
+def _candidate(row: Any) -> Candidate:
+    """A record that waits, or was paired by an earlier key, is taken: nobody else can have it."""
+    if row.contact_id is None and (row.pair_ref is not None or row.dirty == _WAITING):
+        return Candidate(SIDES[row.side], row.ref, -1, partner=True)
+    return Candidate(SIDES[row.side], row.ref, row.contact_id, bool(row.partner))

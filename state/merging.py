@@ -1,0 +1,162 @@
+"""Vendors merge records: the survivor takes the absorbed ones' place, and their contacts become one. Learnt from either end.
+
+Some vendors name the losers on the survivor (`absorbed`), some the survivor on the loser (`merged_into`); chains are followed to their end.
+The winner contact keeps its links; a loser contact keeps its record on the far side, which the planner sees among the winner's `losers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from state import codec
+from state.contacts import best
+from state.log import appending, contact_keys
+from state.queries import CONTACTS, RECORDS, RECORDS_OF
+from state.scope import Scope
+from syncline.log import Entry
+from syncline.records import SIDES, Side, other
+
+_POINTERS = sa.text(
+    "SELECT side, ref, merged_into, absorbed FROM record WHERE sync_id = :s AND dirty = 1 AND (absorbed IS NOT NULL OR"
+    " (liveness = 3 AND merged_into IS NOT NULL)) ORDER BY side, ref"
+)
+_ABSORB = sa.text(
+    "UPDATE record SET liveness = 3, merged_into = :into, dirty = 0, pair_ref = NULL WHERE sync_id = :s AND side = :side AND ref = :ref"
+)
+_TAKE = sa.text("UPDATE record SET contact_id = :contact, pair_ref = NULL WHERE sync_id = :s AND side = :side AND ref = :ref")
+_MERGED = (
+    sa.text("UPDATE contact SET state = 'merged', merged_into = :winner WHERE sync_id = :s AND id = :loser"),
+    sa.text("UPDATE contact SET merged_into = :winner WHERE sync_id = :s AND merged_into = :loser"),
+    sa.text("UPDATE record SET dirty = 0 WHERE sync_id = :s AND contact_id = :loser"),
+)
+_DIRTY = sa.text("UPDATE record SET dirty = 1, retry_at_us = NULL WHERE sync_id = :s AND contact_id = :contact AND liveness <> 3")
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """`survivor` has swallowed `absorbed` (records we know). `known`: False when the survivor itself must be read and staged first.
+
+    `winner`: the contact that goes on, None when none of them had one; `losers`: the contacts that end.
+    """
+
+    side: Side
+    survivor: str
+    absorbed: tuple[str, ...]
+    known: bool
+    winner: int | None = None
+    losers: tuple[int, ...] = ()
+
+
+def choose_winner(own: int | None, key: str | None, far_keys: Mapping[int, str | None]) -> int | None:
+    """The survivor's own contact; else the one whose far record shares the survivor's key; else the lowest of `far_keys`."""
+    if own is not None:
+        return own
+    sharing = sorted(contact for contact, far in far_keys.items() if key is not None and far == key)
+    return sharing[0] if sharing else min(far_keys, default=None)
+
+
+def survivors(pointers: Mapping[str, str]) -> dict[str, list[str]]:
+    """Loser → survivor, resolved: each last survivor with all that ended in it, in order. A cycle ends where it closes."""
+    ended: dict[str, list[str]] = {}
+    for loser in sorted(pointers):
+        at, passed = pointers[loser], {loser}
+        while at in pointers and at not in passed:
+            passed.add(at)
+            at = pointers[at]
+        if at != loser:
+            ended.setdefault(at, []).append(loser)
+    return ended
+
+
+class Merging:
+    """Merges of one sync."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def merges(self) -> list[Merge]:
+        """Merges that the staged records tell of and that are not applied yet."""
+        with self._scope.read() as connection:
+            told: dict[Side, dict[str, str]] = {side: {} for side in SIDES}
+            for row in connection.execute(_POINTERS, {"s": self._scope.sync_id}):
+                pointers = told[SIDES[row.side]]
+                if row.merged_into is not None:
+                    pointers[row.ref] = row.merged_into
+                for loser in codec.loads(row.absorbed, f"record {row.ref}, absorbed") if row.absorbed else ():
+                    pointers.setdefault(loser, row.ref)
+            return [m for side in SIDES if told[side] for m in self._merges(connection, side, survivors(told[side]))]
+
+    def _merges(self, connection: sa.Connection, side: Side, ended: Mapping[str, Sequence[str]]) -> list[Merge]:
+        refs = codec.dumps([*ended, *(ref for refs in ended.values() for ref in refs)])
+        values = {"s": self._scope.sync_id, "side": codec.SIDE_NO[side], "refs": refs}
+        rows = {row.ref: row for row in connection.execute(RECORDS, values)}
+        ids = codec.dumps(sorted({row.contact_id for row in rows.values() if row.contact_id is not None}))
+        states = {row.id: row.state for row in connection.execute(CONTACTS, {"s": self._scope.sync_id, "ids": ids})}
+        far: dict[int, Any] = {}
+        for row in connection.execute(RECORDS_OF, {"s": self._scope.sync_id, "ids": ids}):
+            if SIDES[row.side] == other(side):
+                far.setdefault(row.contact_id, row)
+        found = (_merge(side, survivor, losers, rows, states, far) for survivor, losers in sorted(ended.items()))
+        return [merge for merge in found if merge is not None]
+
+    def apply_merge(self, merge: Merge, run_id: int | None, now_us: int, mapping_version: str | None = None) -> None:
+        """Carry one merge out in our own books, in one transaction; the planner then moves what must move."""
+        scope = self._scope
+        of: dict[str, Any] = {"s": scope.sync_id, "side": codec.SIDE_NO[merge.side]}
+        with scope.write() as connection, appending(connection, scope, run_id, now_us, mapping_version) as log:
+            for ref in merge.absorbed:
+                connection.execute(_ABSORB, {**of, "ref": ref, "into": merge.survivor})
+            if merge.winner is None:
+                return
+            keys = contact_keys(connection, scope, [merge.winner, *merge.losers])
+            held = connection.execute(RECORDS_OF, {"s": scope.sync_id, "ids": codec.dumps([merge.winner])}).all()
+            mine = [row for row in held if SIDES[row.side] == merge.side]
+            if merge.survivor not in [row.ref for row in mine]:
+                connection.execute(_TAKE, {**of, "ref": merge.survivor, "contact": merge.winner})
+                old = best(mine).get(merge.side)
+                entry = Entry(
+                    kind="rebind", contact_id=merge.winner, side=merge.side, ref=merge.survivor, old=old.ref if old is not None else None,
+                    new=merge.survivor, rule="merge", reason="the vendor merged this contact's record into another",
+                )  # fmt: skip
+                log.add(entry, keys.get(merge.winner))
+            for loser in merge.losers:
+                for statement in _MERGED:
+                    connection.execute(statement, _only(statement, {**of, "loser": loser, "winner": merge.winner}))
+                entry = Entry(
+                    kind="merge", contact_id=loser, side=merge.side, ref=merge.survivor, new={"into": merge.winner}, rule="merge",
+                    reason="the vendor merged this contact's record into the winner's",
+                )  # fmt: skip
+                log.add(entry, keys.get(loser))
+            connection.execute(_DIRTY, {"s": scope.sync_id, "contact": merge.winner})
+
+
+def _only(statement: sa.TextClause, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in statement.compile().params}
+
+
+def _merge(
+    side: Side, survivor: str, losers: Sequence[str], rows: Mapping[str, Any], states: Mapping[int, str], far: Mapping[int, Any]
+) -> Merge | None:
+    """The merge of one survivor, without what was applied before; None when nothing is left."""
+    there = rows.get(survivor)
+    own = there.contact_id if there is not None else None
+    if own is not None and states.get(own) in ("merged", "erased"):
+        own = None
+    left = [rows[ref] for ref in losers if ref in rows and _open(rows[ref], own, states)]
+    if not left:
+        return None
+    contacts = {row.contact_id for row in left if row.contact_id is not None and states.get(row.contact_id) not in ("merged", "erased")}
+    far_keys = {contact: far[contact].key_1 if contact in far else None for contact in contacts}
+    winner = choose_winner(own, there.key_1 if there is not None else None, far_keys)
+    return Merge(side, survivor, tuple(row.ref for row in left), there is not None, winner, tuple(sorted(contacts - {winner})))
+
+
+def _open(row: Any, own: int | None, states: Mapping[int, str]) -> bool:
+    """Whether this absorbed record still has to be dealt with."""
+    if row.liveness != codec.LIVENESS_NO["merged"] or row.dirty == 1:
+        return True
+    return row.contact_id is not None and row.contact_id != own and states.get(row.contact_id) not in ("merged", "erased")

@@ -1,0 +1,247 @@
+"""What became of writes: the echo, never the sent value, becomes the shadow; the log gets the results; the outbox rows go. One transaction.
+
+Only names that we sent enter the shadow of an updated record: anything else that the echo shows and that differs is somebody's edit, and makes
+the record dirty instead. The other side's shadow takes the names that the write confirms, unless that record has been staged again since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from state import codec
+from state.database import Row, among, upsert
+from state.holds import open_hold, open_holds
+from state.log import Appender, appending, contact_keys, sealed
+from state.outbox import OutboxRow
+from state.queries import RECORDS, RECORDS_OF
+from state.scope import Scope
+from state.tables import CHANGE_LOG, OUTBOX, RECORD
+from syncline.log import Entry
+from syncline.plan import Hold
+from syncline.records import MISSING, SIDES, Record, Side, other
+
+APPLIED = "applied"
+_COLUMNS = (
+    "sync_id", "side", "ref", "contact_id", "key_1", "key_2", "digest", "seen", "shadow", "liveness", "modified_us", "version", "proof",
+    "field_times", "dirty", "staged", "attempts", "retry_at_us", "pair_ref",
+)  # fmt: skip
+_SHOWN = upsert(RECORD, _COLUMNS, _COLUMNS[:3], _COLUMNS[3:])
+_CONFIRM = sa.text("UPDATE record SET shadow = :shadow WHERE sync_id = :sync_id AND side = :side AND ref = :ref")
+_DETACH = sa.text(
+    "UPDATE record SET contact_id = NULL, dirty = 0, liveness = CASE WHEN liveness = 0 THEN 2 ELSE liveness END"
+    " WHERE sync_id = :sync_id AND side = :side AND ref = :ref"
+)
+_AGAIN = sa.text(
+    "UPDATE record SET dirty = 1, attempts = attempts + 1, retry_at_us = :retry"
+    " WHERE sync_id = :sync_id AND contact_id = :contact_id AND liveness <> 3"
+)
+_RESULT = (
+    sa.update(CHANGE_LOG)
+    .where(CHANGE_LOG.c.sync_id == sa.bindparam("s"), among(CHANGE_LOG.c.seq, "seqs"))
+    .values(result=sa.bindparam("outcome"))
+)
+_DONE = sa.delete(OUTBOX).where(among(OUTBOX.c.id, "ids"))
+_TAKEN = Hold("Ambiguous", "the record that answers to this create belongs to another contact")
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of one outbox row. `result`: "applied", "moved", "held:<error>" or "failed:<error>".
+
+    `ref`: the record written, when it is new or has changed; `echo`, `digest`, `keys`: what it now shows, as for an observation. `hold`: opened
+    on the contact; `retry_at_us`: not to be decided again before that time.
+    """
+
+    row: OutboxRow
+    result: str
+    ref: str | None = None
+    echo: Record | None = None
+    digest: bytes | None = None
+    keys: tuple[str | None, str | None] = (None, None)
+    hold: Hold | None = None
+    retry_at_us: int | None = None
+
+
+class Settling:
+    """Settles writes of one sync."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def settle(self, run_id: int, results: Sequence[Settled], now_us: int, mapping_version: str | None = None) -> None:
+        """Take in a batch of results. A row whose result is not "applied" makes its contact dirty again."""
+        if not results:
+            return
+        scope = self._scope
+        with scope.write() as connection, appending(connection, scope, run_id, now_us, mapping_version) as log:
+            batch = _Batch(scope, connection, results)
+            for settled in results:
+                batch.add(settled)
+            batch.save()
+            batch.log(log, now_us, run_id)
+
+
+class _Batch:
+    """Collects the rows of one settle call. `known`: records by (side, ref), kept as they will be after the batch."""
+
+    def __init__(self, scope: Scope, connection: sa.Connection, results: Sequence[Settled]) -> None:
+        self._scope, self._connection = scope, connection
+        self._rows: dict[Any, list[Row]] = {statement: [] for statement in (_SHOWN, _CONFIRM, _DETACH, _AGAIN)}
+        self._settled: list[Settled] = []
+        self._refs: list[tuple[int, Side, str]] = []
+        self._known: dict[tuple[int, str], Row] = {}
+        self._of: dict[int, list[Row]] = {}
+        self._load(results)
+
+    def _load(self, results: Sequence[Settled]) -> None:
+        ids = codec.dumps([settled.row.contact_id for settled in results])
+        for row in self._connection.execute(RECORDS_OF, {"s": self._scope.sync_id, "ids": ids}).mappings():
+            self._know(dict(row))
+        for side, number in codec.SIDE_NO.items():
+            refs = {s.ref for s in results if s.ref is not None and s.row.side == side and (number, s.ref) not in self._known}
+            values = {"s": self._scope.sync_id, "side": number, "refs": codec.dumps(sorted(refs))}
+            for row in self._connection.execute(RECORDS, values).mappings() if refs else ():
+                self._know(dict(row))
+
+    def _know(self, row: Row) -> None:
+        self._known[row["side"], row["ref"]] = row
+        if row["contact_id"] is not None:
+            self._of.setdefault(row["contact_id"], []).append(row)
+
+    def add(self, settled: Settled) -> None:
+        row = settled.row
+        if settled.result == APPLIED:
+            settled = self._applied(settled)
+        if settled.result != APPLIED:
+            values = {"sync_id": self._scope.sync_id, "contact_id": row.contact_id, "retry": settled.retry_at_us}
+            self._rows[_AGAIN].append(values)
+        self._settled.append(settled)
+
+    def _applied(self, settled: Settled) -> Settled:
+        """The settled row, or what it turns into when the created record is already somebody else's."""
+        row, side = settled.row, codec.SIDE_NO[settled.row.side]
+        ref = settled.ref or (settled.echo.ref if settled.echo else None) or row.ref
+        mine = self._known.get((side, row.ref)) if row.ref else None
+        there = self._known.get((side, ref)) if ref else None
+        if ref is None or (there is not None and there["contact_id"] not in (None, row.contact_id)):
+            return replace(settled, result="held:Ambiguous", hold=_TAKEN)
+        shown = self._shown(settled, ref, mine, there)
+        self._rows[_SHOWN].append({name: shown[name] for name in _COLUMNS})
+        if row.ref != ref:
+            self._refs.append((row.contact_id, row.side, ref))
+            self._detach(row.contact_id, side, ref)
+            self._know(shown)
+        self._known[side, ref] = shown
+        self._confirm(row)
+        return settled
+
+    def _shown(self, settled: Settled, ref: str, mine: Row | None, there: Row | None) -> Row:
+        """The written record's row as the echo shows it."""
+        row, echo = settled.row, settled.echo
+        old = there or mine
+        base: Row = dict(old) if old is not None else self._blank(row)
+        base |= {
+            "sync_id": self._scope.sync_id, "ref": ref, "contact_id": row.contact_id, "attempts": 0, "retry_at_us": None, "pair_ref": None,
+            "digest": settled.digest,
+        }  # fmt: skip
+        if row.kind in ("archive", "restore"):
+            base["liveness"] = codec.LIVENESS_NO["archived" if row.kind == "archive" else "live"]
+        if echo is None:
+            return base
+        late = old is not None and None not in (old["modified_us"], echo.modified_us) and echo.modified_us < old["modified_us"]
+        base["shadow"], moved = self._shadow(row, echo, mine or there)
+        base["dirty"] = 1 if late or moved or (row.kind != "create" and base["dirty"] == 1) else 0
+        if late:
+            return base
+        where = f"record {row.side}/{ref}, seen"
+        before = codec.native(old["seen"], where) if old is not None else {}
+        base |= {
+            "seen": codec.dumps({**before, **echo.fields}), "modified_us": echo.modified_us, "version": echo.version,
+            "proof": codec.proof_text(echo.proof) or base["proof"],
+        }  # fmt: skip
+        if settled.keys != (None, None):
+            base |= {"key_1": settled.keys[0], "key_2": settled.keys[1]}
+        if row.kind not in ("archive", "restore"):
+            base["liveness"] = codec.LIVENESS_NO[echo.liveness]
+        if echo.field_times_us:
+            base["field_times"] = codec.dumps(echo.field_times_us)
+        return base
+
+    def _shadow(self, row: OutboxRow, echo: Record, old: Row | None) -> tuple[str | None, bool]:
+        """(shadow after the write, whether the echo shows an edit that is not ours)."""
+        if row.kind == "create" or old is None:
+            return codec.dumps(echo.fields), False
+        where = f"record {row.side}/{old['ref']}"
+        seen = codec.native(old["seen"], f"{where}, seen")
+        shadow = codec.native(old["shadow"], f"{where}, shadow") if old["shadow"] is not None else {}
+        sent = row.fields.keys() | row.consent.keys()
+        shadow |= {name: value for name, value in echo.fields.items() if name in sent}
+        moved = any(seen.get(name, MISSING) != value for name, value in echo.fields.items() if name not in sent)
+        return codec.dumps(shadow), moved
+
+    def _blank(self, row: OutboxRow) -> Row:
+        return {
+            "side": codec.SIDE_NO[row.side], "key_1": None, "key_2": None, "seen": "{}", "shadow": None, "liveness": codec.LIVE,
+            "modified_us": None, "version": None, "proof": None, "field_times": None, "dirty": 0, "staged": 0,
+        }  # fmt: skip
+
+    def _detach(self, contact_id: int, side: int, ref: str) -> None:
+        """A contact has one record a side: the ones that the new one replaces are tombstones without a contact."""
+        kept = []
+        for row in self._of.get(contact_id, ()):
+            if row["side"] == side and row["ref"] != ref:
+                self._rows[_DETACH].append({"sync_id": self._scope.sync_id, "side": side, "ref": row["ref"]})
+            else:
+                kept.append(row)
+        self._of[contact_id] = kept
+
+    def _confirm(self, row: OutboxRow) -> None:
+        """The other side's shadow takes the confirmed names from what it showed."""
+        far = _best(self._of.get(row.contact_id, ())).get(other(row.side))
+        if far is None or not row.confirms or far["dirty"] == 1:
+            return
+        where = f"record {other(row.side)}/{far['ref']}"
+        seen = codec.native(far["seen"], f"{where}, seen")
+        shadow = codec.native(far["shadow"], f"{where}, shadow") if far["shadow"] is not None else {}
+        text = codec.dumps(shadow | {name: seen[name] for name in row.confirms if name in seen})
+        if text != far["shadow"]:
+            far["shadow"] = text
+            self._rows[_CONFIRM].append({"sync_id": self._scope.sync_id, "side": far["side"], "ref": far["ref"], "shadow": text})
+
+    def save(self) -> None:
+        for statement, rows in self._rows.items():
+            self._scope.db.many(self._connection, statement, rows)
+        self._connection.execute(_DONE, {"ids": codec.dumps([settled.row.id for settled in self._settled])})
+
+    def log(self, log: Appender, now_us: int, run_id: int) -> None:
+        """One receipt for the batch, its results copied into the entries; and the holds."""
+        outcomes: dict[str, list[int]] = {}
+        for settled in self._settled:
+            outcomes.setdefault(settled.result, []).extend(settled.row.seqs)
+        for outcome, seqs in outcomes.items():
+            self._connection.execute(_RESULT, {"s": self._scope.sync_id, "seqs": codec.dumps(seqs), "outcome": outcome})
+        held = [settled for settled in self._settled if settled.hold is not None]
+        keys = contact_keys(self._connection, self._scope, [*(i for i, _, _ in self._refs), *(s.row.contact_id for s in held)])
+        new = {"results": [[seq, s.result] for s in self._settled for seq in s.row.seqs], "refs": [list(item) for item in self._refs]}
+        log.add(Entry(kind="receipt", new=new), committed=sealed(new, keys))
+        self._holds(log, held, keys, now_us, run_id)
+
+    def _holds(self, log: Appender, held: Sequence[Settled], keys: dict[int, bytes | None], now_us: int, run_id: int) -> None:
+        current = open_holds(self._connection, self._scope) if held else {}
+        there = {(row.contact_id, row.field, row.code) for rows in current.values() for row in rows}
+        for settled in held:
+            owner, hold = settled.row.contact_id, settled.hold
+            if hold is not None and (owner, hold.field, hold.code) not in there:
+                there.add((owner, hold.field, hold.code))
+                open_hold(self._connection, self._scope, log, owner, hold, now_us, run_id, keys.get(owner))
+
+
+def _best(rows: Sequence[Row]) -> dict[Side, Row]:
+    chosen: dict[Side, Row] = {}
+    for row in sorted(rows, key=lambda row: (-row["liveness"], row["staged"])):
+        chosen[SIDES[row["side"]]] = row
+    return chosen

@@ -1,0 +1,67 @@
+"""What a person wants to know of a sync at a glance: counts, cursors, the lease."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from state import codec
+from state.scope import Scope
+from syncline.cursor import Cursor
+from syncline.records import SIDES, Side
+
+_RECORDS = sa.text("SELECT side, liveness, COUNT(*) AS n FROM record WHERE sync_id = :s GROUP BY side, liveness")
+_CONTACTS = sa.text("SELECT state, COUNT(*) AS n FROM contact WHERE sync_id = :s GROUP BY state")
+_HOLDS = sa.text("SELECT code, COUNT(*) AS n FROM hold WHERE sync_id = :s AND open = 1 GROUP BY code ORDER BY code")
+_DIRTY = sa.text("SELECT COUNT(*) AS n, MIN(modified_us) AS oldest FROM record WHERE sync_id = :s AND dirty = 1")
+_OUTBOX = sa.text("SELECT state, COUNT(*) AS n FROM outbox WHERE sync_id = :s GROUP BY state")
+_CURSORS = sa.text("SELECT side, at_us, ref, token FROM cursor WHERE sync_id = :s")
+_LEASE = sa.text("SELECT holder, expires_us FROM lease WHERE sync_id = :s AND holder IS NOT NULL")
+_SYNC = sa.text("SELECT mapping_version, log_size FROM sync WHERE id = :s")
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`records[side][liveness]`, `contacts[state]`, `holds[code]` (open ones), `outbox[state]`: counts. `oldest_dirty_us`: system time of the
+    oldest change that waits for a decision. `lease`: (holder, until when), expired ones too. `linked`: active contacts live on both sides."""
+
+    records: Mapping[Side, Mapping[str, int]]
+    contacts: Mapping[str, int]
+    linked: int
+    holds: Mapping[str, int]
+    dirty: int
+    oldest_dirty_us: int | None
+    outbox: Mapping[str, int]
+    cursors: Mapping[Side, Cursor]
+    lease: tuple[str, int] | None
+    mapping_version: str | None
+    log_size: int
+
+
+def status(scope: Scope, linked: int) -> Status:
+    """The state of one sync, in one read."""
+    with scope.read() as connection:
+
+        def rows(query: sa.TextClause) -> list[Any]:
+            return list(connection.execute(query, {"s": scope.sync_id}).all())
+
+        records: dict[Side, dict[str, int]] = {side: {} for side in SIDES}
+        for row in rows(_RECORDS):
+            records[SIDES[row.side]][codec.LIVENESSES[row.liveness]] = row.n
+        dirty, sync, lease = rows(_DIRTY)[0], rows(_SYNC)[0], rows(_LEASE)
+        return Status(
+            records=records,
+            contacts={row.state: row.n for row in rows(_CONTACTS)},
+            linked=linked,
+            holds={row.code: row.n for row in rows(_HOLDS)},
+            dirty=dirty.n,
+            oldest_dirty_us=dirty.oldest,
+            outbox={row.state: row.n for row in rows(_OUTBOX)},
+            cursors={SIDES[row.side]: Cursor(row.at_us, row.ref, row.token) for row in rows(_CURSORS)},
+            lease=(lease[0].holder, lease[0].expires_us) if lease else None,
+            mapping_version=sync.mapping_version,
+            log_size=sync.log_size,
+        )

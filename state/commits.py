@@ -4,6 +4,8 @@ A chunk is deleted by the transaction that commits it, so a crash leaves it eith
 again after the plan was made (it may have waited for approval) stay dirty: an edit is never cleared by a decision that did not see it.
 """
 
+# ruff: noqa: S608  (statements are put together from literals of this module; values are always bound)
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

@@ -1,8 +1,10 @@
 """Contacts as the planner reads them: what must be decided, page by page, and single contacts for people's questions.
 
-Decisions come in three passes: linked contacts; pairs that `matching` found; single records. Each pass is ordered, so the same database gives
-the same pages, and fresh contact ids are counted along in memory: they become real only when a plan is committed.
+Decisions come in three passes: linked contacts; pairs that `matching` found; single records. Each pass is ordered, so the same
+database gives the same pages, and fresh contact ids are counted along in memory: they become real only when a plan is committed.
 """
+
+# ruff: noqa: S608  (statements are put together from literals of this module; values are always bound)
 
 from __future__ import annotations
 

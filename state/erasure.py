@@ -19,11 +19,15 @@ _FORGET = (
     "UPDATE change_log SET old = NULL, new = NULL, ref = NULL, reason = NULL WHERE sync_id = :s AND contact_id = :c",
     "UPDATE contact SET state = 'erased', view = '{}', agreed_us = '{}', provenance = '{}', log_key = NULL WHERE sync_id = :s AND id = :c",
     "DELETE FROM hold WHERE sync_id = :s AND contact_id = :c",
-    "DELETE FROM hold WHERE sync_id = :s AND contact_id IS NULL AND EXISTS (SELECT 1 FROM record AS r WHERE r.sync_id = :s"
-    " AND r.contact_id = :c AND r.side = hold.side AND r.ref = hold.ref)",
+    (
+        "DELETE FROM hold WHERE sync_id = :s AND contact_id IS NULL AND EXISTS (SELECT 1 FROM record AS r WHERE r.sync_id = :s"
+        " AND r.contact_id = :c AND r.side = hold.side AND r.ref = hold.ref)"
+    ),
     "DELETE FROM outbox WHERE sync_id = :s AND contact_id = :c",
-    "UPDATE record SET seen = '{}', shadow = NULL, key_1 = NULL, key_2 = NULL, digest = NULL, proof = NULL, field_times = NULL,"
-    " absorbed = NULL, version = NULL, dirty = 0, pair_ref = NULL WHERE sync_id = :s AND contact_id = :c",
+    (
+        "UPDATE record SET seen = '{}', shadow = NULL, key_1 = NULL, key_2 = NULL, digest = NULL, proof = NULL, field_times = NULL,"
+        " absorbed = NULL, version = NULL, dirty = 0, pair_ref = NULL WHERE sync_id = :s AND contact_id = :c"
+    ),
     # Plans hold values of many people; what they decided is decided again.
     "DELETE FROM plan_chunk WHERE sync_id = :s",
 )

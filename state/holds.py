@@ -4,6 +4,8 @@ A hold belongs to a contact, or to an unlinked record while there is no contact.
 what was open and stays open keeps its age. Each opening is logged as `hold`, each closing as `release`.
 """
 
+# ruff: noqa: S608  (statements are put together from literals of this module; values are always bound)
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -120,7 +122,8 @@ def open_hold(
     contact_id, ref = (owner, None) if isinstance(owner, int) else (None, owner[1])
     side = hold.side if isinstance(owner, int) else owner[0]
     values: dict[str, Any] = {
-        "s": scope.sync_id, "contact_id": contact_id, "side": None if side is None else codec.SIDE_NO[side], "ref": ref, "field": hold.field,
+        "s": scope.sync_id, "contact_id": contact_id, "side": None if side is None else codec.SIDE_NO[side], "ref": ref,
+        "field": hold.field,
         "code": hold.code, "reason": hold.reason, "now": now_us, "run": run_id,
     }  # fmt: skip
     hold_id = connection.execute(_OPEN, values).scalar_one()

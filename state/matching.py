@@ -1,11 +1,13 @@
 """Which unlinked records are one person: set-wise, in two passes, the mapping's first match key and then its second.
 
-Theory of operation. A *group* is all live records of both sides that share a key, when at least one of them is unlinked and dirty. Groups of
-exactly one unlinked record a side, nearly all of a first load, become pairs by one statement. Only the odd groups come to Python, in
-pages, and the kernel's `identity.match` judges each. A pair of fresh records only points at each other (`pair_ref`): its contact is made when
-its plan is committed. A record that joins an existing contact is linked, and logged, here. Ambiguous records wait (dirty 2) with an open
-hold; all of them are looked at again every time, so that a duplicate's end frees the others.
+Theory of operation. A *group* is all live records of both sides that share a key, when at least one of them is unlinked and dirty. Groups
+of exactly one unlinked record a side, nearly all of a first load, become pairs by one statement. Only the odd groups come to Python, in
+pages, and the kernel's `identity.match` judges each. A pair of fresh records only points at each other (`pair_ref`): its contact is made
+when its plan is committed. A record that joins an existing contact is linked, and logged, here. Ambiguous records wait (dirty 2) with an
+open hold; all of them are looked at again every time, so that a duplicate's end frees the others.
 """
+
+# ruff: noqa: S608  (statements are put together from literals of this module; values are always bound)
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What became of writes: the echo, never the sent value, becomes the shadow; the log gets the results; the outbox rows go. One transaction.
 
-Only names that we sent enter the shadow of an updated record: anything else that the echo shows and that differs is somebody's edit, and makes
-the record dirty instead. The other side's shadow takes the names that the write confirms, unless that record has been staged again since.
+Only names that we sent enter the shadow of an updated record: anything else that the echo shows and that differs is somebody's edit, and
+makes the record dirty instead. The other side's shadow takes the names that the write confirms, unless that record was staged since.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ _TAKEN = Hold("Ambiguous", "the record that answers to this create belongs to an
 class Settled:
     """What became of one outbox row. `result`: "applied", "moved", "held:<error>" or "failed:<error>".
 
-    `ref`: the record written, when it is new or has changed; `echo`, `digest`, `keys`: what it now shows, as for an observation. `hold`: opened
-    on the contact; `retry_at_us`: not to be decided again before that time.
+    `ref`: the record written, when it is new or has changed; `echo`, `digest`, `keys`: what it now shows, as for an observation. `hold`:
+    opened on the contact; `retry_at_us`: not to be decided again before that time.
     """
 
     row: OutboxRow

@@ -25,8 +25,8 @@ _SYNC = sa.text("SELECT mapping_version, log_size FROM sync WHERE id = :s")
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`records[side][liveness]`, `contacts[state]`, `holds[code]` (open ones), `outbox[state]`: counts. `oldest_dirty_us`: system time of the
-    oldest change that waits for a decision. `lease`: (holder, until when), expired ones too. `linked`: active contacts live on both sides."""
+    """`records[side][liveness]`, `contacts[state]`, `holds[code]` (open ones), `outbox[state]`: counts. `oldest_dirty_us`: system time of
+    the oldest change that waits for a decision. `lease`: (holder, until when), expired ones too. `linked`: active, live on both sides."""
 
     records: Mapping[Side, Mapping[str, int]]
     contacts: Mapping[str, int]

@@ -1,7 +1,7 @@
 """The tables, for schema and migrations; bulk work goes through Core statements on them. `state` alone imports this.
 
-Times are integer microseconds (`*_us`). Sides and livenesses are small integers (see `codec`). JSON columns are TEXT, written once by `codec`,
-so that SQLite and Postgres hold the same bytes and the log hashes the same text.
+Times are integer microseconds (`*_us`). Sides and livenesses are small integers (see `codec`). JSON columns are TEXT, written once by
+`codec`, so that SQLite and Postgres hold the same bytes and the log hashes the same text.
 """
 
 from sqlalchemy import BigInteger, Index, LargeBinary, SmallInteger, Table, Text, UniqueConstraint, text
@@ -68,9 +68,9 @@ class MappingVersion(SQLModel, table=True):
 
 
 class Record(SQLModel, table=True):
-    """One record of one side. `seen`: the newest observation; `shadow`: what was last agreed with it. `dirty`: 1 decide, 2 ambiguous, 0 rest.
+    """One record of one side. `seen`: the newest observation; `shadow`: what was last agreed. `dirty`: 1 decide, 2 ambiguous, 0 rest.
 
-    `staged`: the staging that last touched it, so that a plan approved later cannot clear a newer observation. `pair_ref`: its match across.
+    `staged`: the staging that last touched it, so that a plan approved later cannot clear a newer one. `pair_ref`: its match across.
     """
 
     __table_args__ = (

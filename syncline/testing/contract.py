@@ -95,7 +95,7 @@ class ConnectorContract:
     def test_a_record_holds_what_was_asked_in_that_order(self, connector: Connector, world: World) -> None:
         ref = world.seed(self.person(1))
         asked = tuple(reversed(self.fields))
-        (record,) = [r for page in connector.pull(self.object, asked, None) for r in page.records if r.ref == ref]
+        record = _last(connector.pull(self.object, asked, None), ref)
         assert [name for name in asked if name in record.fields] == list(record.fields)
         assert record.fields[self.text_field] == (world.state(ref) or {})[self.text_field]
 

@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 
 import pytest
 
+from connectors import hubspot_reads
+from connectors.http import Rate
 from connectors.registry import build
 from sandbox.handles import Twin, Twins
 from sandbox.serve import start_twins
@@ -60,7 +62,8 @@ class TestHubSpot(ConnectorContract):
         return {"email": f"person{n}@people.example", "firstname": f"Aoife {n}", "lastname": "Byrne", "lifecyclestage": "lead"}
 
     @pytest.fixture
-    def world(self, twins: Twins) -> People:
+    def world(self, twins: Twins, monkeypatch: pytest.MonkeyPatch) -> People:
+        monkeypatch.setattr(hubspot_reads, "SEARCH_RATE", Rate(1_000_000, 1))  # the twin's own limits are off: do not sleep
         twins.hubspot.reset()
         return People(twins.hubspot)
 

@@ -174,8 +174,13 @@ def test_describe_knows_choices_sets_owners_and_consent(hubspot: HubSpot) -> Non
         name: schema.fields[name].type for name in ("email", "phone", "marketing_tags", "is_test", "hubspot_owner_id", "date_of_birth")
     }
     assert kinds == {
-        "email": "email", "phone": "phone", "marketing_tags": "set", "is_test": "boolean", "hubspot_owner_id": "owner", "date_of_birth": "date",
-    }  # fmt: skip
+        "email": "email",
+        "phone": "phone",
+        "marketing_tags": "set",
+        "is_test": "boolean",
+        "hubspot_owner_id": "owner",
+        "date_of_birth": "date",
+    }
     assert schema.fields["lifecyclestage"].options[:2] == ("subscriber", "lead")
     assert (schema.fields["hs_email_optout"].consent, schema.fields["hs_email_optout"].writable) == (True, True)
     assert not schema.fields["lastmodifieddate"].writable

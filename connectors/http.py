@@ -3,33 +3,24 @@
 It promises: a call leaves no faster than the vendor allows; a write is never sent twice unless the vendor said that it did nothing, or the
 caller said that a repeat is harmless; whatever happens comes out as one of `syncline.errors`; a message names the platform, the method and
 the path *template*, never a query, an address, a body or a token. Connectors import it; nobody else does.
-
-It uses `requests` for proxies, certificates and pools, and hands it finished requests: no redirects (a token must not travel to another
-host), no cookies, no walk through the environment on every call.
 """
 
 from __future__ import annotations
 
-import logging
-import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any, Literal
-from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
-import requests
 import tenacity
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, NewConnectionError
 
 from connectors.http_answers import Reply, epoch_us, error_for, is_json
+from connectors.http_wire import Wire
 from connectors.pace import Clock, Pace, Rate
-from syncline import __version__
-from syncline.errors import BudgetSpent, OutcomeUnknown, RateLimited, SyncError, Unreachable, UsageError
+from syncline.errors import BudgetSpent, OutcomeUnknown, RateLimited, SyncError, Unreachable
 
 __all__ = ["Clock", "Door", "ErrorTable", "Pace", "Purpose", "Rate", "Reply"]
 
@@ -37,13 +28,9 @@ Purpose = Literal["read", "recheck", "write"]
 ErrorTable = Mapping[int, Callable[[Reply, str], SyncError | None]]
 """Status → what it means on this platform, given the reply and "Platform METHOD /path"; None falls back to the common meaning."""
 
-CONNECT_TIMEOUT_S = 10.0
 LONGEST_WAIT_S = 120.0  # a vendor that wants us to wait longer gets its wish from the next run
 TRIES = 5
 SAME_CLOCK_US = 2_000_000  # `Date` has whole seconds and travels: less than this is no difference
-
-# At DEBUG urllib3 prints whole addresses, and an address can hold a person's e-mail.
-logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
 
 class _Again(Exception):
@@ -78,20 +65,16 @@ class Door:
         clock: Clock | None = None,
     ) -> None:
         self.platform = platform
-        self.base_url = base_url.rstrip("/")
-        self.host = _host(platform, self.base_url)
         self.max_connections = max_connections
         self.calls: Counter[str] = Counter()
         self.clock_offset_us = 0
         self.clock = clock or Clock()
-        self._headers = _safe_headers(platform, {**_COMMON_HEADERS, **(headers or {})})
         self._secrets = tuple(secret for secret in secrets if secret)
-        self._timeout = (CONNECT_TIMEOUT_S, timeout_s)
         self._pace = Pace(rate, self.clock) if rate else None
         self._budget = budget
         self._errors = errors or {}
         self._lock = threading.Lock()
-        self._session, self._adapter, self._route = _connect(self.base_url, max_connections)
+        self._wire = Wire(platform, base_url, headers or {}, timeout_s, max_connections)
         self._repeat = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_Again),
             wait=_wait,
@@ -101,7 +84,7 @@ class Door:
         )
 
     def __repr__(self) -> str:
-        return f"Door({self.platform} at {self.host})"
+        return f"Door({self.platform} at {self._wire.host})"
 
     def call(
         self,
@@ -126,7 +109,7 @@ class Door:
         Raises AuthFailed, Forbidden, Unreachable, RateLimited, BudgetSpent, OutcomeUnknown (writes), Vanished, Stale, Rejected.
         """
         where = f"{self.platform} {method} {path}"
-        request = self._request(method, path, args, query, json, headers)
+        request = self._wire.request(method, path, args, query, json, headers)
         repeat = purpose != "write" if repeat is None else repeat
         try:
             return self._repeat(self._once, request, where, purpose, repeat, expect, decoder, pace)
@@ -146,7 +129,7 @@ class Door:
 
     def close(self) -> None:
         """Frees the connections; safe to call twice."""
-        self._session.close()
+        self._wire.close()
 
     def hide(self, text: str) -> str:
         """`text` without our secrets."""
@@ -154,28 +137,12 @@ class Door:
             text = text.replace(secret, "***")
         return text
 
-    def _request(self, method: str, path: str, args: Any, query: Any, json: Any, headers: Any) -> requests.PreparedRequest:
-        """A finished request, without the 0.2 ms that requests' own preparation costs."""
-        request = requests.PreparedRequest()
-        request.method = method
-        request.url = self.base_url + (path.format_map({k: quote(v, safe="") for k, v in args.items()}) if args else path)
-        if query:
-            request.url += "?" + urlencode(query)
-        request.headers = requests.structures.CaseInsensitiveDict(self._headers)
-        request.headers.update(headers or {})
-        request.body = None if json is None else msgspec.json.encode(json)
-        if request.body is not None:
-            request.headers["Content-Type"] = "application/json"
-        if request.body is not None or method not in ("GET", "DELETE"):
-            request.headers["Content-Length"] = str(len(request.body or b""))
-        return request
-
     def _once(self, request: Any, where: str, purpose: Purpose, repeat: bool, expect: Any, decoder: Any, pace: Pace | None) -> Reply:
         self._count(purpose)
         if limit := pace or self._pace:
             limit.wait()
         asked_s = self.clock.now()
-        reply, problem, sent = self._send(request)
+        reply, problem, sent = self._wire.send(request)
         if reply is None:
             raise self._silence(where, problem, sent=sent, repeat=repeat)
         self._measure(reply, asked_s)
@@ -189,25 +156,10 @@ class Door:
                 raise BudgetSpent(f"{self.platform}: this run's budget of {self._budget} calls is used up; the rest waits for the next run")
             self.calls[purpose] += 1
 
-    def _send(self, request: requests.PreparedRequest) -> tuple[Reply | None, str, bool]:
-        """(reply, "", True), or (None, what happened, whether it may have reached the vendor). Never raises requests' own errors.
-
-        Those hold the whole address and headers, and would travel as the context of ours.
-        """
-        try:
-            answer = self._adapter.send(request, stream=True, timeout=self._timeout, **self._route)
-            # Read whole from the raw response: requests would go in chunks of 10 kB.
-            body = answer.raw.read(decode_content=True)
-        except (requests.ConnectTimeout, requests.exceptions.ProxyError) as error:
-            return None, type(error).__name__, False
-        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            return None, _cause(error), not _never_left(error)
-        return Reply(answer.status_code, answer.headers, body), "", True
-
     def _silence(self, where: str, problem: str, *, sent: bool, repeat: bool) -> Exception:
         if sent and not repeat:
             return OutcomeUnknown(f"{where}: sent, but no answer came ({problem}); it may or may not have been applied")
-        error = Unreachable(f"{where}: {self.host} cannot be reached ({problem})")
+        error = Unreachable(f"{where}: {self._wire.host} cannot be reached ({problem})")
         return _Again(error)
 
     def _decoded(self, reply: Reply, where: str, decoder: Any, repeat: bool) -> Reply:
@@ -223,7 +175,7 @@ class Door:
     def _foreign(self, reply: Reply, where: str, repeat: bool) -> Exception:
         """The answer is not the vendor's JSON: a proxy's login page, a gateway's error page, or not this API at all."""
         kind = reply.headers.get("Content-Type", "").partition(";")[0] or "nothing"
-        text = f"{where}: {self.host} answered {reply.status} with {kind}, not with JSON of the expected shape"
+        text = f"{where}: {self._wire.host} answered {reply.status} with {kind}, not with JSON of the expected shape"
         return _Again(Unreachable(text)) if repeat else OutcomeUnknown(text)
 
     def _failure(self, reply: Reply, where: str, repeat: bool) -> Exception:
@@ -261,48 +213,10 @@ class Door:
 
 # The random part keeps many clients from coming back together.
 _pause = tenacity.wait_exponential(multiplier=0.5, max=20) + tenacity.wait_random(0, 0.5)
-_COMMON_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": f"syncline/{__version__}"}
 
 
 def _nothing_special(_reply: Reply, _where: str) -> None:
     return None
-
-
-def _connect(base_url: str, max_connections: int) -> tuple[requests.Session, HTTPAdapter, dict[str, Any]]:
-    """Session, adapter and route (proxies, CA), with the environment walked this one time."""
-    session = requests.Session()
-    route = session.merge_environment_settings(base_url, {}, None, None, None)
-    session.trust_env = False
-    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=max_connections, pool_block=True)
-    session.mount(base_url, adapter)
-    return session, adapter, {name: value for name, value in route.items() if name != "stream"}
-
-
-def _host(platform: str, base_url: str) -> str:
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"{platform}: the base URL must look like https://host")
-    return parts.hostname
-
-
-def _safe_headers(platform: str, headers: dict[str, str]) -> dict[str, str]:
-    """Checked here because http.client's own complaint would quote the token."""
-    for name, value in headers.items():
-        if not (value.isascii() and value.isprintable()):
-            raise UsageError(f"{platform}: the credentials hold a line break or another character no header can carry ({name})")
-    return headers
-
-
-def _never_left(error: BaseException) -> bool:
-    """True when no connection came about, so nothing can have been written."""
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    inner = reason.args[0] if isinstance(error, requests.exceptions.SSLError) and reason is not None and reason.args else None
-    return isinstance(reason, NewConnectionError) or isinstance(inner, ssl.SSLCertVerificationError)
-
-
-def _cause(error: BaseException) -> str:
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    return type(reason if isinstance(reason, Exception) else error).__name__
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

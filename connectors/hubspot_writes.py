@@ -151,7 +151,11 @@ class Writer:
             "POST", UNSUBSCRIBE, query={"channel": "EMAIL"}, json={"inputs": list(addresses)}, purpose="write", repeat=True, expect=(400,)
         )
         if reply.status == 400 and len(addresses) == 1:
-            return {addresses[0]: Rejected("HubSpot refuses to opt this address out", field="email", detail=reply.data.get("message", ""))}
+            return {
+                addresses[0]: Rejected(
+                    "HubSpot refuses to opt this address out", field="email", detail=(reply.data or {}).get("message", "")
+                )
+            }
         if reply.status == 400:
             half = len(addresses) // 2
             return self._unsubscribe(addresses[:half]) | self._unsubscribe(addresses[half:])
@@ -171,8 +175,9 @@ class Writer:
         if reply.status < 300:
             yield from _receipts(reply.data or Answer(), batch, fields)
             return
-        refused = refused_keys(reply.data, batch)
-        yield from (Receipt(change.key, change.ref, error=problem_of(reply.data, change)) for change in batch if change.key in refused)
+        problem = reply.data or {}
+        refused = refused_keys(problem, batch)
+        yield from (Receipt(change.key, change.ref, error=problem_of(problem, change)) for change in batch if change.key in refused)
         rest = [change for change in batch if change.key not in refused]
         middle = len(rest) if refused else len(rest) // 2
         for part in (rest[:middle], rest[middle:]):

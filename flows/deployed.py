@@ -29,7 +29,7 @@ def environment(mapping_path: str) -> dict[str, str]:
     found = dict(os.environ)
     sides = load(mapping_path).model.sides
     for side in SIDES:
-        name = sides.of(side).connector
+        name = getattr(sides, side).connector
         for secret in connector_class(name).secrets:
             wanted = variable(name, secret)
             if not found.get(wanted, "").strip():

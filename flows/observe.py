@@ -16,7 +16,7 @@ import msgspec
 
 from flows.progress import Progress
 from flows.settings import Context
-from state.store import Observation
+from state.observations import Observation
 from syncline.cursor import Cursor
 from syncline.errors import GuardTripped
 from syncline.guard import emptied

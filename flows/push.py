@@ -14,7 +14,8 @@ from typing import Any
 from flows.observe import digest_of, observation, salt_of
 from flows.progress import Progress
 from flows.settings import Context
-from state.store import OutboxRow, Settled
+from state.outbox import OutboxRow
+from state.settling import Settled
 from syncline.errors import AlreadyExists, OutcomeUnknown, Recovery, Rejected, SyncError
 from syncline.plan import Hold
 from syncline.ports import Change, Receipt

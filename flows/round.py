@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from flows.observe import Observed, observe
@@ -85,11 +86,13 @@ def run_round(context: Context, kind: Kind = "sync", *, approve: int | None = No
 def _leased(context: Context) -> Iterator[None]:
     """Hold the lease for the round; two rounds of one sync never overlap, wherever they start."""
     ttl_us = LEASE_TTL_S * 1_000_000
-    fencing = context.sync.acquire(holder(), context.clock(), ttl_us)
+    fencing = context.sync.lease.acquire(holder(), context.clock(), ttl_us)
+    context.sync.fenced(fencing)
     try:
         yield
     finally:
-        context.sync.release(fencing)
+        context.sync.fenced(None)
+        context.sync.lease.release(fencing)
 
 
 def _round(context: Context, report: Report, approve: int | None, progress: Progress) -> None:
@@ -114,7 +117,7 @@ def _adopt_mapping(context: Context, run_id: int) -> bool:
     version = context.mapping.version
     if context.sync.mapping_version() == version:
         return False
-    context.sync.adopt_mapping(version, context.loaded.source, run_id, context.clock())
+    context.sync.adopt_mapping(version, Path(context.loaded.file).read_text(encoding="utf-8"), run_id, context.clock())
     return True
 
 
@@ -125,7 +128,7 @@ def _observe_and_decide(context: Context, report: Report, mapping_changed: bool,
             context.sync.touch_held()
         report.observed = observe(context, full=full, progress=progress)
     report.paired, report.ambiguous = match(context, report.run_id)
-    context.sync.drop_plans(keep=())
+    context.sync.drop_plan(keep=())
     planned = decide(context, report.run_id, progress)
     _fill(report, planned)
     if report.kind != "plan":
@@ -156,7 +159,7 @@ def _go(context: Context, report: Report, plan_of: int, progress: Progress) -> N
 
 
 def _close(context: Context, report: Report) -> None:
-    report.open_holds = context.sync.open_holds()
+    report.open_holds = sum(context.sync.status().holds.values())
     if report.error is not None or report.pushed.failed:
         report.status = "failed"
     elif report.kind != "plan" and (report.open_holds or report.pushed.held):

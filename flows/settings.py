@@ -92,7 +92,7 @@ def open_context(mapping_path: str | Path, environ: Mapping[str, str] | None = N
     budget = environ.get(CALL_BUDGET, "").strip()
     built: dict[Side, Connector] = {}
     for side in SIDES:
-        spec = loaded.model.sides.of(side)
+        spec = getattr(loaded.model.sides, side)
         settings = settings_from_env(spec.connector, spec.options, environ, call_budget=int(budget) if budget else None)
         built[side] = build(spec.connector, settings)
     store = Store.open(database_url(environ, folder))

@@ -1,16 +1,47 @@
-"""HubSpot's per-item problems, turned into errors. No I/O. Only `hubspot*` import it."""
+"""What HubSpot's batch answers say of each change: its echo, or its error. No I/O. Only `hubspot*` import it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from connectors.hubspot_shapes import Answer, Row, instant_us, text
 from syncline.errors import AlreadyExists, OutcomeUnknown, RateLimited, Rejected, SyncError, Vanished
-from syncline.ports import Change
+from syncline.ports import Change, Receipt
+from syncline.records import Record
 
 EXISTING = re.compile(r"Existing ID: (\d+)")
 Problem = Mapping[str, Any]
+
+
+def receipts_of(answer: Answer, batch: Sequence[Change], fields: tuple[str, ...]) -> Iterator[Receipt]:
+    """Results and problems come in any order: by trace id, else by record id, else by address."""
+    by_trace = {row.objectWriteTraceId: row for row in answer.results if row.objectWriteTraceId}
+    by_id = {row.id: row for row in answer.results}
+    by_address = {row.properties.get("email"): row for row in answer.results if row.properties.get("email")}
+    problems = [(refused_keys(problem, batch), problem) for problem in answer.errors]
+    for change in batch:
+        row = by_trace.get(change.key) or (
+            by_id.get(change.ref) if change.ref else by_address.get(text(change.fields.get("email")).lower())
+        )
+        problem = next((problem for keys, problem in problems if change.key in keys), None)
+        if row and not problem:
+            yield Receipt(change.key, row.id, _echo(row, change, fields))
+        else:
+            yield Receipt(change.key, change.ref, error=problem_of(problem, change) if problem else untold())
+
+
+def _echo(row: Row, change: Change, fields: tuple[str, ...]) -> Record | None:
+    """What the answer shows of the asked fields; None, so that it is read back, if it does not show one that was written."""
+    shown = row.properties
+    if any(name not in shown for name, value in change.fields.items() if change.ref or text(value)):
+        return None
+    return Record(row.id, {name: shown[name] for name in fields if name in shown}, instant_us(row.updatedAt) if row.updatedAt else None)
+
+
+def untold() -> SyncError:
+    return OutcomeUnknown("HubSpot's answer does not say what became of this change")
 
 
 def refused_keys(problem: Problem, batch: Sequence[Change]) -> set[str]:

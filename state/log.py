@@ -2,7 +2,7 @@
 
 What may be personal (`old`, `new`, `ref`, `reason`) enters the hash only through a commitment keyed by that contact's secret. Entries
 without a contact use the sync's own key and therefore say nothing personal. A receipt names new refs of many contacts at once: it is
-committed to with each ref replaced by a *seal* under its own contact's key, so that one person's ref can be erased from it and the rest still verifies.
+committed to with each ref replaced by a *seal* under its own contact's key, so that one person's ref can go and the rest still verifies.
 """
 
 # ruff: noqa: S608  (statements are put together from literals of this module; values are always bound)
@@ -29,7 +29,9 @@ _INSERT = sa.insert(CHANGE_LOG)
 _NODE = 32
 _SAVE = sa.text("UPDATE sync SET log_size = :size, log_nodes = :nodes WHERE id = :s")
 PAGE = 2000
-_FORGOTTEN = {kind: {"refs": {}, "view": {}} for kind in ("create", "link")}  # so that what is left of an erased contact still folds
+_FORGOTTEN: dict[str, Any] = {
+    kind: {"refs": {}, "view": {}} for kind in ("create", "link")
+}  # so that what is left of an erased contact still folds
 
 
 @dataclass(frozen=True, slots=True)

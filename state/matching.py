@@ -32,8 +32,8 @@ from syncline.records import SIDES, Side, other
 PAGE = 2000
 _WAITING = 2
 _AGAIN = sa.text(
-    "UPDATE record SET dirty = 1 WHERE sync_id = :s AND dirty = 2 AND EXISTS (SELECT 1 FROM hold AS h WHERE h.sync_id = :s"
-    " AND h.open = 1 AND h.contact_id IS NULL AND h.side = record.side AND h.ref = record.ref)"
+    "UPDATE record SET dirty = 1 FROM hold AS h WHERE h.sync_id = :s AND h.open = 1 AND h.contact_id IS NULL"
+    " AND record.sync_id = :s AND record.side = h.side AND record.ref = h.ref AND record.dirty = 2"
 )
 _UNPAIR = sa.text("UPDATE record SET pair_ref = NULL WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL AND pair_ref IS NOT NULL")
 _DEAD = sa.text("UPDATE record SET dirty = 0 WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL AND liveness <> 0")
@@ -67,7 +67,7 @@ def _groups(key: str) -> str:
     """Keys that a dirty, unlinked, unpaired, live record has, joined with all live records that have them."""
     return (
         f" FROM (SELECT DISTINCT {key} AS value FROM record WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL AND liveness = 0"
-        f" AND pair_ref IS NULL AND {key} IS NOT NULL) AS k JOIN record AS r ON r.sync_id = :s AND r.{key} = k.value AND r.liveness = 0"
+        f" AND pair_ref IS NULL) AS k JOIN record AS r ON r.sync_id = :s AND r.{key} = k.value AND r.liveness = 0"
     )
 
 
@@ -82,9 +82,7 @@ def _plain(key: str) -> sa.TextClause:
 
 
 def _odd(key: str) -> sa.TextClause:
-    return sa.text(
-        f"SELECT k.value{_groups(key)} WHERE k.value > :after GROUP BY k.value HAVING COUNT(*) > 1 ORDER BY k.value LIMIT :limit"
-    )
+    return sa.text(f"SELECT k.value{_groups(key)} GROUP BY k.value HAVING COUNT(*) > 1 ORDER BY k.value")
 
 
 def _members(key: str) -> sa.Select[Any]:
@@ -159,15 +157,9 @@ class Matching:
         return found
 
     def _pages(self, connection: sa.Connection, odd: sa.TextClause) -> Iterator[list[str]]:
-        after = ""
-        while True:
-            values = {"s": self._scope.sync_id, "after": after, "limit": PAGE}
-            keys = list(connection.execute(odd, values).scalars())
-            if keys:
-                yield keys
-            if len(keys) < PAGE:
-                return
-            after = keys[-1]
+        keys = list(connection.execute(odd, {"s": self._scope.sync_id}).scalars())
+        for start in range(0, len(keys), PAGE):
+            yield keys[start : start + PAGE]
 
     def _apply(self, connection: sa.Connection, log: Appender, found: _Found) -> None:
         pairs: list[Row] = []

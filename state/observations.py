@@ -49,8 +49,8 @@ _TOUCH = (
         " (SELECT contact_id FROM hold WHERE sync_id = :s AND open = 1 AND contact_id IS NOT NULL)"
     ),
     sa.text(
-        "UPDATE record SET dirty = 1 WHERE sync_id = :s AND contact_id IS NULL AND EXISTS (SELECT 1 FROM hold AS h"
-        " WHERE h.sync_id = :s AND h.open = 1 AND h.contact_id IS NULL AND h.side = record.side AND h.ref = record.ref)"
+        "UPDATE record SET dirty = 1 FROM hold AS h WHERE h.sync_id = :s AND h.open = 1 AND h.contact_id IS NULL"
+        " AND record.sync_id = :s AND record.side = h.side AND record.ref = h.ref AND record.contact_id IS NULL"
     ),
 )
 

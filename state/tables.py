@@ -4,6 +4,8 @@ Times are integer microseconds (`*_us`). Sides and livenesses are small integers
 `codec`, so that SQLite and Postgres hold the same bytes and the log hashes the same text.
 """
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Index, LargeBinary, SmallInteger, Table, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
@@ -17,27 +19,27 @@ SQLModel.metadata.naming_convention = {
 }
 
 
-def _where(condition):  # a partial index, in both dialects
+def _where(condition: str) -> Any:  # a partial index, in both dialects
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
-def _sync(**options):  # the owning sync: first column of every key
+def _sync(**options: Any) -> Any:  # the owning sync: first column of every key
     return Field(foreign_key="sync.id", **options)
 
 
-def _text(default=..., **options):
+def _text(default: Any = ..., **options: Any) -> Any:
     return Field(default, sa_type=Text, **options)
 
 
-def _us(default=..., **options):
+def _us(default: Any = ..., **options: Any) -> Any:
     return Field(default, sa_type=BigInteger, **options)
 
 
-def _small(default=..., **options):
+def _small(default: Any = ..., **options: Any) -> Any:
     return Field(default, sa_type=SmallInteger, **options)
 
 
-def _blob(default=..., **options):
+def _blob(default: Any = ..., **options: Any) -> Any:
     return Field(default, sa_type=LargeBinary, **options)
 
 

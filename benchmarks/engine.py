@@ -1,0 +1,33 @@
+"""The measured engine: opens the benchmark's mapping in a folder and runs one round, in a process of its own.
+
+python -m benchmarks.engine FOLDER sync|sweep          prints {"report": …, "round_s": CPU of the round alone, "peak_mb": …}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.measure import peak_mb
+from flows.round import run_round
+from flows.settings import open_context
+
+MAPPING = Path(__file__).with_name("mapping.yaml")
+
+
+def main(folder: str, kind: str) -> None:
+    context = open_context(MAPPING, os.environ, Path(folder))
+    try:
+        before = time.process_time()
+        report = run_round(context, kind)  # type: ignore[arg-type]
+        round_s = time.process_time() - before
+    finally:
+        context.close()
+    print(json.dumps({"report": report.as_dict(), "round_s": round_s, "peak_mb": peak_mb()}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

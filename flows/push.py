@@ -104,9 +104,7 @@ def _look_again(sender: Sender, rows: Sequence[OutboxRow]) -> tuple[list[OutboxR
     ready, settled = _look_for_lost_creates(sender, creates)
     match sender.connector.capabilities.recheck:
         case "conditional":
-            now = sender.context.sync.versions(sender.side, [row.ref for row in others if row.ref])
-            ready += [replace(row, version=now.get(row.ref or "", row.version)) for row in others]
-            return ready, settled
+            return ready + others, settled
         case "batch_read":
             current = {r.ref: r for r in _read(sender, [row.ref for row in others if row.ref])} if others else {}
         case _:
@@ -184,6 +182,8 @@ def _send(sender: Sender, rows: list[OutboxRow], settled: list[Settled]) -> None
         for receipt in _receipts(sender, rows):
             row = waiting.pop(receipt.key)
             settled.append(_settle_one(sender, row, receipt))
+        if waiting:
+            raise OutcomeUnknown(f"{sender.connector.title} did not answer for {len(waiting)} writes of a batch")
     except OutcomeUnknown as error:
         settled += [_settle_one(sender, row, Receipt(row.key, row.ref, error=error)) for row in waiting.values()]
     finally:

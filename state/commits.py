@@ -32,7 +32,7 @@ _UPDATE = sa.text(
     "UPDATE contact SET state = :state, view = :view, agreed_us = :agreed_us, provenance = :provenance"
     " WHERE sync_id = :sync_id AND id = :id"
 )
-_SETTLED = "dirty = CASE WHEN staged > :staged THEN 1 ELSE 0 END, attempts = 0, retry_at_us = NULL, pair_ref = NULL"
+_SETTLED = "dirty = CASE WHEN staged > :staged THEN 1 ELSE 0 END, retry_at_us = NULL, pair_ref = NULL"
 _WHERE = " WHERE sync_id = :sync_id AND side = :side AND ref = :ref"
 _LINK = sa.text(f"UPDATE record SET contact_id = :contact_id, shadow = :shadow, {_SETTLED}{_WHERE}")
 _RELINK = sa.text(f"UPDATE record SET contact_id = :contact_id, {_SETTLED}{_WHERE}")

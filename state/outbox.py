@@ -21,7 +21,13 @@ from syncline.errors import UsageError
 from syncline.ports import Kind
 from syncline.records import SIDES, Side
 
-_CLAIM = sa.text("SELECT * FROM outbox WHERE sync_id = :s AND phase = :phase AND side = :side AND id > :after ORDER BY id LIMIT :limit")
+# By kind, because a vendor's batch holds one kind: mixed batches would cost a call for each. The version is the record's newest, for an
+# earlier write of this very round may have moved it.
+_CLAIM = sa.text(
+    "SELECT o.*, COALESCE(r.version, '') AS version, (SELECT MAX(a.attempts) FROM record AS a WHERE a.sync_id = o.sync_id"
+    " AND a.contact_id = o.contact_id) AS attempts FROM outbox AS o LEFT JOIN record AS r ON r.sync_id = o.sync_id AND r.side = o.side"
+    " AND r.ref = o.ref WHERE o.sync_id = :s AND o.phase = :phase AND o.side = :side ORDER BY o.kind, o.id LIMIT :limit"
+)
 _SENDING = sa.update(OUTBOX).where(among(OUTBOX.c.id, "ids")).values(state="sending")
 
 
@@ -40,7 +46,10 @@ _decoder = msgspec.json.Decoder(_Body)
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """One intended write. `key` names it for ever; `seqs`: the log entries it carries out; `phase`: 0 consent, 1 everything else."""
+    """One intended write. `key` names it for ever; `seqs`: the log entries it carries out; `phase`: 0 consent, 1 everything else.
+
+    `version`: the record's newest known one; `attempts`: how often a write to this contact has failed before.
+    """
 
     id: int
     run_id: int
@@ -58,6 +67,7 @@ class OutboxRow:
     anchor: Mapping[str, Any] = field(default_factory=dict)
     confirms: tuple[str, ...] = ()
     seqs: tuple[int, ...] = ()
+    attempts: int = 0
 
 
 class Outbox:
@@ -72,9 +82,9 @@ class Outbox:
         with self._scope.read() as connection:
             return int(connection.execute(query, {"s": self._scope.sync_id}).scalar_one())
 
-    def claim(self, phase: int, side: Side, limit: int, after_id: int = 0) -> list[OutboxRow]:
-        """The next unsettled rows (ready or sending), oldest first, beyond `after_id`."""
-        values = {"s": self._scope.sync_id, "phase": phase, "side": codec.SIDE_NO[side], "after": after_id, "limit": limit}
+    def claim(self, phase: int, side: Side, limit: int) -> list[OutboxRow]:
+        """The next unsettled rows (ready or sending), kind by kind, oldest first."""
+        values = {"s": self._scope.sync_id, "phase": phase, "side": codec.SIDE_NO[side], "limit": limit}
         with self._scope.read() as connection:
             return [_row(row) for row in connection.execute(_CLAIM, values)]
 
@@ -91,5 +101,5 @@ def _row(row: Any) -> OutboxRow:
         raise UsageError(f"the database is damaged: outbox {row.id}, body cannot be read; restore a backup") from None
     return OutboxRow(
         row.id, row.run_id, row.state, row.phase, SIDES[row.side], row.contact_id, row.kind, row.key, row.ref, body.fields, body.consent,
-        body.expect, body.version, body.anchor, body.confirms, body.seqs,
+        body.expect, row.version or body.version, body.anchor, body.confirms, body.seqs, row.attempts or 0,
     )  # fmt: skip

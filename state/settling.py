@@ -25,6 +25,7 @@ from syncline.plan import Hold
 from syncline.records import MISSING, SIDES, Record, Side, other
 
 APPLIED = "applied"
+_BLANK = (None, "", [], ())
 _COLUMNS = (
     "sync_id", "side", "ref", "contact_id", "key_1", "key_2", "digest", "seen", "shadow", "liveness", "modified_us", "version", "proof",
     "field_times", "dirty", "staged", "attempts", "retry_at_us", "pair_ref",
@@ -43,6 +44,9 @@ _RESULT = (
     sa.update(CHANGE_LOG)
     .where(CHANGE_LOG.c.sync_id == sa.bindparam("s"), among(CHANGE_LOG.c.seq, "seqs"))
     .values(result=sa.bindparam("outcome"))
+)
+_FIELDS = sa.select(CHANGE_LOG.c.seq, CHANGE_LOG.c.field).where(
+    CHANGE_LOG.c.sync_id == sa.bindparam("s"), among(CHANGE_LOG.c.seq, "seqs"), CHANGE_LOG.c.field.is_not(None)
 )
 _DONE = sa.delete(OUTBOX).where(among(OUTBOX.c.id, "ids"))
 _TAKEN = Hold("Ambiguous", "the record that answers to this create belongs to another contact")
@@ -64,6 +68,7 @@ class Settled:
     keys: tuple[str | None, str | None] = (None, None)
     hold: Hold | None = None
     retry_at_us: int | None = None
+    held_fields: tuple[str, ...] = ()
 
 
 class Settling:
@@ -172,13 +177,14 @@ class _Batch:
         return base
 
     def _shadow(self, row: OutboxRow, echo: Record, old: Row | None) -> tuple[str | None, bool]:
-        """(shadow after the write, whether the echo shows an edit that is not ours)."""
+        """(shadow after the write, whether the echo shows something that is not ours: an edit, or a value the vendor gave a new record)."""
+        sent = row.fields.keys() | row.consent.keys()
         if row.kind == "create" or old is None:
-            return codec.dumps(echo.fields), False
+            ours = {name: value for name, value in echo.fields.items() if name in sent}
+            return codec.dumps(ours), any(value not in _BLANK for name, value in echo.fields.items() if name not in sent)
         where = f"record {row.side}/{old['ref']}"
         seen = codec.native(old["seen"], f"{where}, seen")
         shadow = codec.native(old["shadow"], f"{where}, shadow") if old["shadow"] is not None else {}
-        sent = row.fields.keys() | row.consent.keys()
         shadow |= {name: value for name, value in echo.fields.items() if name in sent}
         moved = any(seen.get(name, MISSING) != value for name, value in echo.fields.items() if name not in sent)
         return codec.dumps(shadow), moved
@@ -220,15 +226,26 @@ class _Batch:
     def log(self, log: Appender, now_us: int, run_id: int) -> None:
         """One receipt for the batch, its results copied into the entries; and the holds."""
         outcomes: dict[str, list[int]] = {}
-        for settled in self._settled:
-            outcomes.setdefault(settled.result, []).extend(settled.row.seqs)
+        for seq, result in (results := self._results()):
+            outcomes.setdefault(result, []).append(seq)
         for outcome, seqs in outcomes.items():
             self._connection.execute(_RESULT, {"s": self._scope.sync_id, "seqs": codec.dumps(seqs), "outcome": outcome})
         held = [settled for settled in self._settled if settled.hold is not None]
         keys = contact_keys(self._connection, self._scope, [*(i for i, _, _ in self._refs), *(s.row.contact_id for s in held)])
-        new = {"results": [[seq, s.result] for s in self._settled for seq in s.row.seqs], "refs": [list(item) for item in self._refs]}
+        new = {"results": [list(item) for item in results], "refs": [list(item) for item in self._refs]}
         log.add(Entry(kind="receipt", new=new), committed=sealed(new, keys))
         self._holds(log, held, keys, now_us, run_id)
+
+    def _results(self) -> list[tuple[int, str]]:
+        """(entry, result) of the batch. The entries of refused fields are looked up only when there are any."""
+        odd = [seq for settled in self._settled if settled.held_fields for seq in settled.row.seqs]
+        values = {"s": self._scope.sync_id, "seqs": codec.dumps(odd)}
+        field_of = dict(self._connection.execute(_FIELDS, values).all()) if odd else {}
+        return [
+            (seq, f"held:{s.hold.code if s.hold else 'Rejected'}" if field_of.get(seq) in s.held_fields else s.result)
+            for s in self._settled
+            for seq in s.row.seqs
+        ]
 
     def _holds(self, log: Appender, held: Sequence[Settled], keys: dict[int, bytes | None], now_us: int, run_id: int) -> None:
         current = open_holds(self._connection, self._scope) if held else {}

@@ -3,7 +3,9 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import sleep
+from typing import Any, ClassVar
 
 import pytest
 import requests
@@ -22,6 +24,7 @@ from syncline.errors import (
     Unreachable,
     Vanished,
 )
+from syncline.testing import closed_port
 
 HOST = "https://api.people.example"
 TOKEN = "pat-very-secret"
@@ -251,3 +254,41 @@ def test_threads_share_one_pace() -> None:
     for thread in threads:
         thread.join()
     assert sorted(due) == [float(second) for second in range(1, 6) for _ in range(10)]
+
+
+def test_a_write_to_a_host_that_is_not_there_was_not_applied(time: Time) -> None:
+    with pytest.raises(Unreachable):
+        Door("Acme", closed_port(), clock=time.clock).call("POST", "/x", json={}, purpose="write")
+    assert len(time.slept) == 4
+
+
+class _Busy(BaseHTTPRequestHandler):
+    """Answers slowly, and counts how many it serves at once."""
+
+    protocol_version = "HTTP/1.1"
+    here: ClassVar[list[object]] = []
+    most: ClassVar[list[int]] = []
+
+    def do_GET(self) -> None:
+        self.here.append(self)
+        self.most.append(len(self.here))
+        sleep(0.01)
+        self.here.remove(self)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
+
+
+def test_threads_never_hold_more_connections_than_allowed() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Busy)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    door = Door("Acme", f"http://127.0.0.1:{server.server_port}", max_connections=2)
+    try:
+        assert {reply.status for reply in door.spread(lambda _: door.call("GET", "/x"), range(12), workers=6)} == {204}
+    finally:
+        door.close()
+        server.shutdown()
+        server.server_close()
+    assert max(_Busy.most) == 2

@@ -160,6 +160,11 @@ def test_meaning_something_else_is_another_version(old: str, new: str) -> None:
     assert rich(RICH.replace(old, new)).version != rich().version
 
 
+def test_conditions_that_differ_only_in_what_they_ask_are_two_versions() -> None:
+    null, not_null = RICH.replace("is_not: true", "is: null"), RICH.replace("is_not: true", "is_not: null")
+    assert rich(null).version != rich(not_null).version
+
+
 def test_owners_and_schemas_are_no_part_of_the_version() -> None:
     loaded = small("o: {crm: c, marketing: m, type: owner}")
     assert compile_mapping(loaded).version == compile_mapping(loaded, owners={"crm": {"1": "ann@people.example"}}).version

@@ -21,10 +21,12 @@ CRM = schema(
     FieldInfo("stage", "choice", options=("lead", "sql")),
     FieldInfo("tags", "set"),
     FieldInfo("short", "text", max_length=10),
+    FieldInfo("long", "text", max_length=60),
 )
 MARKETING = schema(
     "members",
     FieldInfo("address", "email", required=True),
+    FieldInfo("id", "text", required=True, writable=False),
     FieldInfo("note", "text", max_length=40),
     FieldInfo("born", "date"),
     FieldInfo("status", "choice", consent=True, options=("yes", "no")),
@@ -44,6 +46,8 @@ TABLE = [
     ("{crm: note, marketing: note, transform: {marketing: {text: {max: 50}}}}", "warning", "fewer than text max 50: lower it"),
     ("{crm: seen, marketing: born, type: date}", "error", "f has type date, crm seen type instant: name the zone"),
     ("{crm: seen, marketing: born, type: instant}", "error", "a date has no time of day"),
+    ("{crm: long, marketing: note}", "warning", "marketing note holds 40 characters"),
+    ("{crm: short, marketing: note, direction: to_marketing}", "", ""),
     ("{crm: score, marketing: note}", "error", "f has type text, crm score type number"),
     ("{crm: note, marketing: born, type: date, transform: {crm: {instant: {zone: UTC}}}, direction: to_crm}", "", ""),
     ("{crm: tags, marketing: tags, type: set}", "error", "say what separates its members: transform: {marketing: {split: …}}"),
@@ -99,6 +103,8 @@ def test_newest_needs_a_side_that_tells_the_time() -> None:
     assert (found.line, found.severity) == (8, "error")
     assert "marketing does not say when a value changed" in found.text
     assert lint(load_text(text, "m.yaml"), SCHEMAS, BOTH) == []
+    one_way = SMALL.replace("type: email}", "type: email, conflict: hold}\n  f: {crm: short, marketing: note, direction: to_marketing}")
+    assert lint(load_text(one_way), SCHEMAS, timeless) == [], "one way there is nothing to decide"
 
 
 def test_a_required_field_needs_a_source() -> None:

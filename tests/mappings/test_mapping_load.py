@@ -118,6 +118,12 @@ def test_all_problems_are_said_at_once_in_the_order_of_lines() -> None:
     assert [one.split(": ")[0] for one in problems(text)] == ["m.yaml:3", "m.yaml:7", "m.yaml:10", "m.yaml:11", "m.yaml:12"]
 
 
+def test_a_faulty_field_is_not_called_unknown_as_well() -> None:
+    text = SMALL.replace("type: email", "typ: email").replace("fields:", "policy: {create: {crm: {field: email, is: present}}}\nfields:")
+    text += "  note: {crm: n, marketing: n}\n"
+    assert problems(text) == ("m.yaml:9: fields.email.typ is not known here: did you mean type?",)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "3", "a: &x [*x]", "\t", "a: !!python/object:os.system x", "? [a]\n: b\n", "fields: {3: 4}"])
 def test_strange_files_are_refused_in_words(text: str) -> None:
     assert all(one.startswith("m.yaml:") for one in problems(text))

@@ -126,6 +126,8 @@ REFUSED = [
     (DUBLIN, "2026-10-25T01:30:00", Rejected),
     (DUBLIN, "2026-03-29T01:30:00", Rejected),
     ("type: phone", "087 123 4567", Rejected),
+    ("transform: {phone: {region: IE}}", "087 12", Rejected),
+    ("transform: {phone: {region: US}}", "555-0100", Rejected),
     ("transform: {phone: {region: IE}}", "ask for Mary", Rejected),
     (MANY, "opportunity", UnknownChoice),
     (MANY, "LEAD", UnknownChoice),
@@ -201,3 +203,23 @@ def test_what_nobody_showed_stays_missing() -> None:
     assert f.lenses["crm"].get({}) is MISSING
     assert f.canon(MISSING) is MISSING
     assert f.lenses["crm"].put(MISSING, {"c": 1}) == {}
+
+
+EQUAL = [
+    ("", "Jose\u0301 ", "Jos\u00e9", True),
+    ("", "ann", "Ann", False),
+    ("transform: {marketing: {text: {trim: false}}}", "Ann ", "Ann", False),
+    ("type: number", 0.1 + 0.2, 0.3, True),
+    ("type: number", 12, 12.0, True),
+    ("type: set", ("b", "a"), ("a", "b"), True),
+    ("type: email", "ANN@people.example", "ann@people.example", True),
+    ("type: owner", "ANN@people.example", "ann@people.example", True),
+    ("type: boolean", False, None, False),
+    ("", " ", None, True),
+]
+
+
+@pytest.mark.parametrize(("declaration", "one", "two", "equal"), EQUAL)
+def test_what_counts_as_equal(declaration: str, one: Any, two: Any, equal: bool) -> None:
+    canon = field(declaration).canon
+    assert (canon(one) == canon(two)) is equal

@@ -1,0 +1,100 @@
+"""`syncline plan` and `syncline sync`: one round, shown before it is done or told after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from console.options import Json, Limit, Mapping, mapping_file
+
+if TYPE_CHECKING:
+    from flows.round import Kind, Report
+    from syncline.plan import ContactPlan
+
+
+def plan(mapping: Mapping = None, limit: Limit = 10, as_json: Json = False) -> int:
+    """Show what a run would do, contact by contact and field by field. Writes nothing to either system."""
+    from console import show, show_plan
+    from console.bars import bars
+    from flows.round import planned_contacts, run_round
+    from flows.settings import open_context
+
+    context = open_context(mapping_file(mapping))
+    try:
+        with bars(quiet=as_json) as progress:
+            report = run_round(context, "plan", progress=progress)
+        plans: list[ContactPlan] = [] if report.error else list(planned_contacts(context, report.run_id))
+    finally:
+        context.close()
+    if as_json:
+        show.document({**report.as_dict(), "contacts": [show_plan.as_dict(each) for each in plans if show_plan.matters(each)]})
+    elif report.error is None:
+        show_plan.tell(report, plans, limit, context.loaded.file)
+    return _end(report)
+
+
+def sync(
+    mapping: Mapping = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="List both sides whole: finds deletes and drift, looks at held contacts again.")
+    ] = False,
+    approve: Annotated[int | None, typer.Option(metavar="RUN", help="Let the plan of this run through although it exceeds limits.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Run one round: poll both sides, reconcile, write only what must change."""
+    from console import show
+    from console.bars import bars
+    from flows.round import run_round
+    from flows.settings import open_context
+
+    context = open_context(mapping_file(mapping))
+    try:
+        kind: Kind = "sweep" if full else "sync"
+        with bars(quiet=as_json) as progress:
+            report = run_round(context, kind, approve=approve, progress=progress)
+    finally:
+        context.close()
+    if as_json:
+        show.document(report.as_dict())
+    elif report.run_id:
+        summary(report.as_dict(), context.loaded.file)
+    return _end(report)
+
+
+def _end(report: Report) -> int:
+    if report.error is not None:
+        typer.echo(str(report.error), err=True)
+    return report.exit_code
+
+
+VERDICT = {
+    "in_step": "In step.", "held": "In step, but for what waits for a person.", "failed": "Not finished.", "stopped": "Stopped by a guard; nothing was written.",
+    "planned": "Planned; nothing was written.",
+}  # fmt: skip
+TOTALS = ("creates", "links", "updates", "archives", "overwrites", "blanks", "unsubscribes")
+
+
+def summary(report: dict[str, Any], file: str) -> None:
+    """A run in five seconds of reading: what was read, planned, done, what it cost, and what to do next."""
+    for side, seen in report["observed"].items():
+        how = "all" if seen["full"] else "changes only"
+        typer.echo(f"  {side:<10} read {seen['read']:,} ({how}), {seen['changed']:,} changed; {_calls(report['calls'].get(side, {}))}")
+    if not report["observed"]:
+        typer.echo("".join(f"  {side:<10} {_calls(made)}\n" for side, made in report["calls"].items()), nl=False)
+    planned = ", ".join(f"{report['planned'][name]:,} {name}" for name in TOTALS if report["planned"].get(name))
+    typer.echo(f"  planned    {planned or 'nothing to do'}")
+    done = ", ".join(f"{count:,} {name}" for name, count in report["pushed"].items() if count)
+    typer.echo(f"  written    {done or 'nothing'}")
+    for warning in report["warnings"]:
+        typer.echo(f"  note       {warning}")
+    typer.echo(f"Run {report['run']}: {VERDICT[report['status']]}")
+    if report["open_holds"]:
+        typer.echo(f"Next: {report['open_holds']:,} wait with a reason: syncline status {file}")
+    if report["pushed"]["moved"]:
+        typer.echo(f"Next: {report['pushed']['moved']:,} changed under our hands and are decided anew: syncline sync {file}")
+
+
+def _calls(made: dict[str, int]) -> str:
+    total = sum(made.values())
+    return f"{total:,} calls" + (f" ({', '.join(f'{count:,} {purpose}' for purpose, count in sorted(made.items()))})" if total else "")

@@ -101,35 +101,34 @@ def most_restrictive(d: Dispute) -> Ruling | None:
         asks = d.grant.writes if d.grant else MISSING
         return Ruling(d.now[granted], granted, f"the person agreed again at {TITLE[granted]}, with proof", "field", asks=asks)
     side = max(voices, key=lambda s: (_rank(d.rule, voices[s]), s == d.rule.tie))
-    if _silent(d.rule, d.now[side]):
-        return Ruling(voices[side], None, f"{TITLE[side]} fell silent, and silence takes no restriction back")
+    if voices[side] != d.now[side]:
+        return Ruling(voices[side], None, f"{TITLE[side]} took it back, without proof that the person did")
     return Ruling(d.now[side], side, f"{TITLE[side]} is the most restrictive, and consent is never widened without proof")
 
 
 def _voice(d: Dispute, side: Side) -> Value:
-    """What a side says of consent. One that fell silent still stands by the restriction it last spoke of; MISSING when it says nothing."""
-    if not _silent(d.rule, d.now[side]):
-        return d.now[side]
-    said = d.base[side]
-    return said if not _silent(d.rule, said) and _rank(d.rule, said) > 0 else MISSING
+    """What a side says of consent, MISSING when nothing. It still stands by an opt-out it showed before, and, fallen silent, by any restriction."""
+    now, said = d.now[side], d.base[side]
+    silent, rank = _silent(d.rule, now), _rank(d.rule, said)
+    if rank > 0 and (silent or rank == len(d.rule.order) - 1):
+        return said
+    return MISSING if silent else now
 
 
 def _granting_side(d: Dispute) -> Side | None:
-    """The one side that moved to a less restrictive value since base, with all the proof the mapping requires.
+    """The side that moved to a less restrictive value since base, with all the proof the mapping requires; of two, the more restrictive."""
+    granting = [side for side in d.changed if d.grant and _grants(d, d.grant, side)]
+    return max(granting, key=lambda s: (_rank(d.rule, d.now[s]), s == d.rule.tie), default=None)
 
-    The other side may not have moved as well, unless to silence or to what a grant asks for: our own write may be behind that.
-    """
-    for side in SIDES:
-        if side not in d.changed or d.grant is None or d.base[side] is MISSING or _silent(d.rule, d.now[side]):
-            continue
-        heard = d.now[other(side)]
-        if other(side) in d.changed and heard != d.grant.writes and not _silent(d.rule, heard):
-            continue
-        wider = _rank(d.rule, d.now[side]) < max(_rank(d.rule, d.base[side]), _rank(d.rule, d.now[other(side)]))
-        proof = d.evidence.proof.get(side)
-        if wider and proof is not None and _proves(d, d.grant, proof):
-            return side
-    return None
+
+def _grants(d: Dispute, grant: Grant, side: Side) -> bool:
+    """Not when the other side became more restrictive meanwhile, unless by what a grant asks for: our own write may be behind that."""
+    far, proof = other(side), d.evidence.proof.get(side)
+    rank = {s: _rank(d.rule, d.now[s]) for s in SIDES}
+    if far in d.changed and rank[far] > _rank(d.rule, d.base[far]) and d.now[far] != grant.writes:
+        return False
+    wider = rank[side] < max(_rank(d.rule, d.base[side]), rank[far])
+    return wider and not _silent(d.rule, d.now[side]) and proof is not None and _proves(d, grant, proof)
 
 
 def _proves(d: Dispute, grant: Grant, proof: Proof) -> bool:

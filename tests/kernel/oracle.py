@@ -98,10 +98,10 @@ def _consent(case: Case, moved: str, base: dict[str, str], now: dict[str, str]) 
     proved = {"left": "L", "right": "R"}.get(case.order)
     far = {"L": "R", "R": "L"}
     if proved is not None and proved in moved and now[proved] != BLANK:
-        still = far[proved] not in moved or now[far[proved]] in (BLANK, "n")
+        still = RANK[now[far[proved]]] <= RANK[base[far[proved]]] or now[far[proved]] == "n"
         if still and RANK[now[proved]] < max(RANK[base[proved]], RANK[now[far[proved]]]):
             return now["L"] + "n" if proved == "L" else "n" + now["R"]
-    voices = [now[s] if now[s] != BLANK else base[s] if base[s] in ("n", "a") else BLANK for s in "LR"]
+    voices = ["a" if base[s] == "a" else now[s] if now[s] != BLANK else "n" if base[s] == "n" else BLANK for s in "LR"]
     loudest = max(voices, key=RANK.__getitem__)
     return None if loudest == BLANK else loudest
 

@@ -1,0 +1,22 @@
+"""Random edits on both sides of a linked pair, shuffled pushes, every pair of vendors' habits: quiet soon, and nothing lost."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kernel_modules import real
+from planner_checks import FIELDS, NORMALISERS, Edit, converges
+from world import SIDES
+
+EDITS = st.lists(st.builds(Edit, st.sampled_from(SIDES), st.sampled_from(FIELDS), st.integers(0, 5)), min_size=1, max_size=8)
+HABITS = st.tuples(st.sampled_from(sorted(NORMALISERS)), st.sampled_from(sorted(NORMALISERS)))
+
+
+@settings(max_examples=400, deadline=None, derandomize=True, database=None)
+@given(EDITS, HABITS, st.integers(0, 9))
+def test_it_becomes_quiet_and_nothing_is_lost(edits: list[Edit], habits: tuple[str, str], seed: int) -> None:
+    converges(real(), edits, habits, seed)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@given(EDITS, st.integers(0, 9))
+def test_a_push_whose_answer_was_lost_changes_nothing_in_the_end(edits: list[Edit], seed: int) -> None:
+    converges(real(), edits, ("none", "none"), seed, unanswered=True)

@@ -104,7 +104,7 @@ class _Batch:
         carried = {index for write in plan.writes for index in write.entries}
         for index, entry in enumerate(plan.entries):
             self._log.add(entry, key, "pending" if index in carried else "agreed")
-        if plan.new or plan.entries:
+        if plan.new or plan.entries or plan.agreed_us:
             self._rows[_INSERT if plan.new else _UPDATE].append(self._contact_row(plan, old, key, first))
         self._records(plan, _LINK)
         for write in plan.writes:
@@ -135,8 +135,8 @@ class _Batch:
             agreed = {**codec.times(old.agreed_us, codec.view(old.view, where), where), **agreed}
             origins = codec.native(old.provenance, where)
         for seq, entry in enumerate(plan.entries, first):
-            if entry.kind in ("create", "link", "change"):
-                origins["*" if entry.field is None else entry.field] = [entry.side, entry.rule, self._run_id, seq]
+            if entry.kind in ("create", "link") or (entry.kind == "change" and entry.field is not None):
+                origins[entry.field or "*"] = [entry.side, entry.rule, self._run_id, seq]
         row: Row = {
             "sync_id": self._scope.sync_id, "id": plan.contact_id, "state": plan.state, "view": codec.view_text(plan.view),
             "agreed_us": codec.times_text(agreed, plan.view), "provenance": codec.dumps(origins),

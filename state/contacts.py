@@ -26,7 +26,10 @@ from syncline.records import SIDES, Side
 _DUE = "r.dirty = 1 AND (r.retry_at_us IS NULL OR r.retry_at_us <= :now)"
 _LINKED = sa.text(
     f"SELECT DISTINCT r.contact_id FROM record AS r WHERE r.sync_id = :s AND {_DUE} AND r.contact_id > :after AND NOT EXISTS"
-    " (SELECT 1 FROM outbox AS o WHERE o.sync_id = r.sync_id AND o.contact_id = r.contact_id) ORDER BY r.contact_id LIMIT :limit"
+    " (SELECT 1 FROM outbox AS o WHERE o.sync_id = r.sync_id AND o.contact_id = r.contact_id)"
+    " AND NOT EXISTS (SELECT 1 FROM record AS m WHERE m.sync_id = r.sync_id AND m.contact_id = r.contact_id AND m.liveness = 3"
+    " AND m.dirty = 1 AND m.merged_into IS NOT NULL AND NOT EXISTS (SELECT 1 FROM record AS v WHERE v.sync_id = m.sync_id"
+    " AND v.side = m.side AND v.ref = m.merged_into)) ORDER BY r.contact_id LIMIT :limit"
 )
 _PAIRED = sa.text(
     f"SELECT r.ref, r.pair_ref FROM record AS r WHERE r.sync_id = :s AND {_DUE} AND r.contact_id IS NULL AND r.side = 0"

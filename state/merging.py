@@ -24,6 +24,11 @@ _POINTERS = sa.text(
     "SELECT side, ref, merged_into, absorbed FROM record WHERE sync_id = :s AND dirty = 1 AND (absorbed IS NOT NULL OR"
     " (liveness = 3 AND merged_into IS NOT NULL)) ORDER BY side, ref"
 )
+_MISSING = sa.text(
+    "SELECT DISTINCT r.merged_into FROM record AS r WHERE r.sync_id = :s AND r.dirty = 1 AND r.side = :side AND r.liveness = 3"
+    " AND r.merged_into IS NOT NULL AND NOT EXISTS (SELECT 1 FROM record AS v WHERE v.sync_id = r.sync_id AND v.side = r.side"
+    " AND v.ref = r.merged_into) ORDER BY 1"
+)
 _ABSORB = sa.text(
     "UPDATE record SET liveness = 3, merged_into = :into, dirty = 0, pair_ref = NULL WHERE sync_id = :s AND side = :side AND ref = :ref"
 )
@@ -38,7 +43,7 @@ _DIRTY = sa.text("UPDATE record SET dirty = 1, retry_at_us = NULL WHERE sync_id 
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """`survivor` has swallowed `absorbed` (records we know). `known`: False when the survivor itself must be read and staged first.
+    """`survivor` has swallowed `absorbed`; all are records we know.
 
     `winner`: the contact that goes on, None when none of them had one; `losers`: the contacts that end.
     """
@@ -46,7 +51,6 @@ class Merge:
     side: Side
     survivor: str
     absorbed: tuple[str, ...]
-    known: bool
     winner: int | None = None
     losers: tuple[int, ...] = ()
 
@@ -89,6 +93,14 @@ class Merging:
                 for loser in codec.loads(row.absorbed, f"record {row.ref}, absorbed") if row.absorbed else ():
                     pointers.setdefault(loser, row.ref)
             return [m for side in SIDES if told[side] for m in self._merges(connection, side, survivors(told[side]))]
+
+    def missing_survivors(self, side: Side) -> list[str]:
+        """Refs that merged records point to and that we have never seen: read and stage them, then ask `merges` again.
+
+        Until then the contacts concerned are not decided: a merge that looks like a delete must not archive anybody.
+        """
+        with self._scope.read() as connection:
+            return list(connection.execute(_MISSING, {"s": self._scope.sync_id, "side": codec.SIDE_NO[side]}).scalars())
 
     def _merges(self, connection: sa.Connection, side: Side, ended: Mapping[str, Sequence[str]]) -> list[Merge]:
         refs = codec.dumps([*ended, *(ref for refs in ended.values() for ref in refs)])
@@ -143,7 +155,9 @@ def _merge(
 ) -> Merge | None:
     """The merge of one survivor, without what was applied before; None when nothing is left."""
     there = rows.get(survivor)
-    own = there.contact_id if there is not None else None
+    if there is None:
+        return None
+    own = there.contact_id
     if own is not None and states.get(own) in ("merged", "erased"):
         own = None
     left = [rows[ref] for ref in losers if ref in rows and _open(rows[ref], own, states)]
@@ -151,8 +165,8 @@ def _merge(
         return None
     contacts = {row.contact_id for row in left if row.contact_id is not None and states.get(row.contact_id) not in ("merged", "erased")}
     far_keys = {contact: far[contact].key_1 if contact in far else None for contact in contacts}
-    winner = choose_winner(own, there.key_1 if there is not None else None, far_keys)
-    return Merge(side, survivor, tuple(row.ref for row in left), there is not None, winner, tuple(sorted(contacts - {winner})))
+    winner = choose_winner(own, there.key_1, far_keys)
+    return Merge(side, survivor, tuple(row.ref for row in left), winner, tuple(sorted(contacts - {winner})))
 
 
 def _open(row: Any, own: int | None, states: Mapping[int, str]) -> bool:

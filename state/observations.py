@@ -34,6 +34,9 @@ _SWEPT = sa.text("INSERT INTO swept (sync_id, side, ref) VALUES (:s, :side, :ref
 _DIGESTS = sa.select(RECORD.c.ref, RECORD.c.digest).where(
     RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("side"), among(RECORD.c.ref, "refs"), RECORD.c.digest.is_not(None)
 )
+_VERSIONS = sa.select(RECORD.c.ref, RECORD.c.version).where(
+    RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("side"), among(RECORD.c.ref, "refs"), RECORD.c.version.is_not(None)
+)
 _UNSWEPT = sa.text(
     "SELECT r.ref FROM record AS r WHERE r.sync_id = :s AND r.side = :side AND r.liveness = 0 AND r.ref > :after AND NOT EXISTS"
     " (SELECT 1 FROM swept AS w WHERE w.sync_id = r.sync_id AND w.side = r.side AND w.ref = r.ref) ORDER BY r.ref LIMIT :limit"
@@ -57,10 +60,10 @@ _TOUCH = (
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A record as just read, its digest, and its match keys (None where it has none)."""
+    """A record as just read, its digest (None when it was not read whole), and its match keys (None where it has none)."""
 
     record: Record
-    digest: bytes
+    digest: bytes | None
     key_1: str | None = None
     key_2: str | None = None
 
@@ -83,6 +86,12 @@ class Observations:
         with self._scope.read() as connection:
             rows = connection.execute(_DIGESTS, {**self._of(side), "refs": codec.dumps(refs)}).all()
         return {row.ref: bytes(row.digest) for row in rows}
+
+    def versions(self, side: Side, refs: Sequence[str]) -> dict[str, str]:
+        """The newest versions seen of these refs, for conditional writes; those without one are absent."""
+        with self._scope.read() as connection:
+            rows = connection.execute(_VERSIONS, {**self._of(side), "refs": codec.dumps(refs)}).all()
+        return {row.ref: row.version for row in rows}
 
     def stage(
         self,

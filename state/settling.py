@@ -25,7 +25,7 @@ from syncline.plan import Hold
 from syncline.records import MISSING, SIDES, Record, Side, other
 
 APPLIED = "applied"
-_BLANK = (None, "", [], ())
+_BLANK: tuple[object, ...] = (None, "", [], ())
 _COLUMNS = (
     "sync_id", "side", "ref", "contact_id", "key_1", "key_2", "digest", "seen", "shadow", "liveness", "modified_us", "version", "proof",
     "field_times", "dirty", "staged", "attempts", "retry_at_us", "pair_ref",
@@ -37,9 +37,10 @@ _DETACH = sa.text(
     " WHERE sync_id = :sync_id AND side = :side AND ref = :ref"
 )
 _AGAIN = sa.text(
-    "UPDATE record SET dirty = 1, attempts = attempts + 1, retry_at_us = :retry"
+    "UPDATE record SET dirty = CASE WHEN dirty = 1 THEN 1 ELSE :again END, attempts = attempts + 1, retry_at_us = :retry"
     " WHERE sync_id = :sync_id AND contact_id = :contact_id AND liveness <> 3"
 )
+_CALM = sa.text("UPDATE record SET attempts = 0 WHERE sync_id = :sync_id AND contact_id = :contact_id")
 _RESULT = (
     sa.update(CHANGE_LOG)
     .where(CHANGE_LOG.c.sync_id == sa.bindparam("s"), among(CHANGE_LOG.c.seq, "seqs"))
@@ -57,7 +58,8 @@ class Settled:
     """What became of one outbox row. `result`: "applied", "moved", "held:<error>" or "failed:<error>".
 
     `ref`: the record written, when it is new or has changed; `echo`, `digest`, `keys`: what it now shows, as for an observation. `hold`:
-    opened on the contact; `retry_at_us`: not to be decided again before that time.
+    opened on the contact; `retry_at_us`: not to be decided again before that time. `held_fields`: canonical fields that were refused on the
+    way (the rest may still have been applied); each waits with the hold's reason.
     """
 
     row: OutboxRow
@@ -70,6 +72,11 @@ class Settled:
     retry_at_us: int | None = None
     held_fields: tuple[str, ...] = ()
 
+    @property
+    def waits(self) -> bool:
+        """Only a person, a change or a sweep brings it up again: a poisoned record is not sent in every run."""
+        return self.hold is not None and self.retry_at_us is None
+
 
 class Settling:
     """Settles writes of one sync."""
@@ -78,7 +85,7 @@ class Settling:
         self._scope = scope
 
     def settle(self, run_id: int, results: Sequence[Settled], now_us: int, mapping_version: str | None = None) -> None:
-        """Take in a batch of results. A row whose result is not "applied" makes its contact dirty again."""
+        """Take in a batch of results. A row that is neither applied nor held makes its contact dirty again."""
         if not results:
             return
         scope = self._scope
@@ -95,7 +102,7 @@ class _Batch:
 
     def __init__(self, scope: Scope, connection: sa.Connection, results: Sequence[Settled]) -> None:
         self._scope, self._connection = scope, connection
-        self._rows: dict[Any, list[Row]] = {statement: [] for statement in (_SHOWN, _CONFIRM, _DETACH, _AGAIN)}
+        self._rows: dict[Any, list[Row]] = {statement: [] for statement in (_SHOWN, _CONFIRM, _DETACH, _CALM, _AGAIN)}
         self._settled: list[Settled] = []
         self._refs: list[tuple[int, Side, str]] = []
         self._known: dict[tuple[int, str], Row] = {}
@@ -123,6 +130,7 @@ class _Batch:
             settled = self._applied(settled)
         if settled.result != APPLIED:
             values = {"sync_id": self._scope.sync_id, "contact_id": row.contact_id, "retry": settled.retry_at_us}
+            values["again"] = 0 if settled.waits else 1
             self._rows[_AGAIN].append(values)
         self._settled.append(settled)
 
@@ -141,6 +149,8 @@ class _Batch:
             self._detach(row.contact_id, side, ref)
             self._know(shown)
         self._known[side, ref] = shown
+        if any(record["attempts"] for record in self._of.get(row.contact_id, ())):
+            self._rows[_CALM].append({"sync_id": self._scope.sync_id, "contact_id": row.contact_id})
         self._confirm(row)
         return settled
 
@@ -250,11 +260,17 @@ class _Batch:
     def _holds(self, log: Appender, held: Sequence[Settled], keys: dict[int, bytes | None], now_us: int, run_id: int) -> None:
         current = open_holds(self._connection, self._scope) if held else {}
         there = {(row.contact_id, row.field, row.code) for rows in current.values() for row in rows}
-        for settled in held:
-            owner, hold = settled.row.contact_id, settled.hold
-            if hold is not None and (owner, hold.field, hold.code) not in there:
+        for owner, hold in ((s.row.contact_id, hold) for s in held for hold in _holds_of(s)):
+            if (owner, hold.field, hold.code) not in there:
                 there.add((owner, hold.field, hold.code))
                 open_hold(self._connection, self._scope, log, owner, hold, now_us, run_id, keys.get(owner))
+
+
+def _holds_of(settled: Settled) -> list[Hold]:
+    hold = settled.hold
+    if hold is None:
+        return []
+    return [hold, *(replace(hold, field=name) for name in settled.held_fields if name != hold.field)]
 
 
 def _best(rows: Sequence[Row]) -> dict[Side, Row]:

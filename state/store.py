@@ -82,10 +82,11 @@ class SyncStore:
         seen = Observations(scope)
         self.cursor, self.digests, self.stage, self.observe_moved = seen.cursor, seen.digests, seen.stage, seen.observe_moved
         self.begin_sweep, self.unswept, self.touch_held, self.clean = seen.begin_sweep, seen.unswept, seen.touch_held, seen.clean
+        self.versions = seen.versions
         self.live_count, self.linked_count = seen.live_count, seen.linked_count
         self.match_records = Matching(scope).match_records
         merging = Merging(scope)
-        self.merges, self.apply_merge = merging.merges, merging.apply_merge
+        self.merges, self.missing_survivors, self.apply_merge = merging.merges, merging.missing_survivors, merging.apply_merge
         contacts = Contacts(scope)
         self.contacts_to_decide, self.load_contact = contacts.contacts_to_decide, contacts.load_contact
         self.contact_by, self.find_contact, self.provenance = contacts.contact_by, contacts.find_contact, contacts.provenance

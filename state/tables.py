@@ -159,7 +159,7 @@ class Outbox(SQLModel, table=True):
 
     __table_args__ = (
         UniqueConstraint("sync_id", "key"),
-        Index("ix_outbox_claim", "sync_id", "phase", "side", "id"),
+        Index("ix_outbox_claim", "sync_id", "phase", "side", "kind", "id"),
         Index("ix_outbox_contact", "sync_id", "contact_id"),
     )
     id: int | None = Field(default=None, primary_key=True)

@@ -144,7 +144,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("sync_id", "key", name=op.f("uq_outbox_sync_id_key")),
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.create_index("ix_outbox_claim", ["sync_id", "phase", "side", "id"], unique=False)
+        batch_op.create_index("ix_outbox_claim", ["sync_id", "phase", "side", "kind", "id"], unique=False)
         batch_op.create_index("ix_outbox_contact", ["sync_id", "contact_id"], unique=False)
 
     op.create_table(

@@ -139,7 +139,7 @@ def _consent(field: Declared, model: FieldModel) -> Found:
         )
     if field.consent and field.rule.name != "most_restrictive":
         yield loc, f"{field.name}: consent under rule {field.rule.name} could grant it: use conflict: {{rule: most_restrictive, order: …}}"
-    if field.consent and "clear" in field.on_blank.values() and model.on_blank.model_fields_set:
+    if field.consent and "clear" in (model.on_blank.crm, model.on_blank.marketing):
         yield (*loc, "on_blank"), f"{field.name}: a blank never changes consent: remove on_blank: clear"
 
 

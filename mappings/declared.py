@@ -79,6 +79,7 @@ def rule_of(conflict: ConflictModel | None, defaults: ConflictModel) -> Rule:
 def _declared(name: str, field: FieldModel, mapping: MappingModel) -> Declared:
     transform, defaults = field.transform, mapping.defaults
     used = tuple(word for word in TYPE_OF if any(_has(holder, word) for holder in (transform, transform.crm, transform.marketing)))
+    consent = transform.consent is not None
     return Declared(
         name=name,
         type=field.type or (TYPE_OF[used[0]] if used else "text"),
@@ -86,12 +87,13 @@ def _declared(name: str, field: FieldModel, mapping: MappingModel) -> Declared:
         side={side: _of_side(field, side) for side in SIDES},
         transforms=used,
         table=transform.consent or transform.choices,
-        consent=transform.consent is not None,
+        consent=consent,
         country={side: getattr(transform.country, side) for side in SIDES} if transform.country else {},
         const={other(side): value for side, value in (transform.const or {}).items()},
         direction=field.direction or defaults.direction,
         create_only=field.when == "create",
-        on_blank={side: _on_blank(field.on_blank, defaults.on_blank, side) for side in SIDES},
+        # Whatever the defaults say, a blank is no evidence of consent.
+        on_blank={side: "ignore" if consent else _on_blank(field.on_blank, defaults.on_blank, side) for side in SIDES},
         rule=rule_of(field.conflict, defaults.conflict),
         required_in=frozenset(field.required_in),
         grant=Grant(tuple(field.grant.requires), field.grant.writes) if field.grant else None,

@@ -12,9 +12,7 @@ UNIT_US = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d"
 
 
 def duration_us(written: Any) -> int:
-    """`2m` → 120000000. Zero may go without a unit."""
-    if written == 0 and not isinstance(written, bool):
-        return 0
+    """`2m` → 120000000."""
     found = re.fullmatch(r"(\d+)(ms|s|m|h|d)", str(written))
     if not found:
         raise ValueError(f"write a whole number and a unit, such as 30s, 2m or 1h, not {written!r}")

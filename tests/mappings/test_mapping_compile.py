@@ -74,6 +74,7 @@ def test_fields_carry_what_was_declared() -> None:
     assert mapping.field("email").required_in == {"marketing"}
     assert mapping.field("email").on_blank == {"crm": "clear", "marketing": "ignore"}
     assert phone.on_blank == {"crm": "ignore", "marketing": "ignore"}
+    assert consent.on_blank == {"crm": "ignore", "marketing": "ignore"}, "a blank is no evidence of consent"
     assert (phone.type, consent.type, consent.consent) == ("phone", "choice", True)
     assert consent.grant is not None
     assert (consent.grant.requires, consent.grant.writes) == (("source", "at"), "pending")

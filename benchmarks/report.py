@@ -16,12 +16,12 @@ from benchmarks.goals import Goal, Result
 
 DOCS = Path(__file__).parent.parent / "docs" / "performance.md"
 BEGIN, END = "<!-- last run: written by `python -m benchmarks.run --write-docs` -->", "<!-- end of last run -->"
-COLUMNS = ("workload", "contacts", "CPU ÷ floor", "engine CPU s", "floor CPU s", "peak MB", "floor MB", "calls", "fewest", "second run")
+COLUMNS = ("job", "contacts", "÷ floor", "CPU s", "floor", "peak MB", "floor", "calls", "fewest", "again")
 
 
 def row(result: Result) -> tuple[str, ...]:
     """One result, column by column."""
-    again = "" if result.again_calls is None else f"{result.again_calls} calls, {result.again_writes} writes"
+    again = "" if result.again_calls is None else str(result.again_calls)
     cpu = (f"{result.ratio:.2f}", f"{result.engine_s:.2f}", f"{result.floor_s:.2f}")
     floor_mb = f"{result.floor_mb:.0f}" if result.floor_mb else ""
     return result.workload, f"{result.size:,}", *cpu, f"{result.engine_mb:.0f}", floor_mb, str(result.calls), str(result.bound), again

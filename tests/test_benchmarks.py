@@ -1,0 +1,122 @@
+"""The benchmark's machinery on 200 contacts: what is written, how many calls that takes, and that both sides agree. No timing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from benchmarks import report
+from benchmarks.goals import Goal, Result, goals_of, result_of
+from benchmarks.workloads import WORKLOADS, Bench, Sample
+from benchmarks.world import World
+from sandbox.serve import start_twins
+
+SIZE = 200
+LISTING_ENDS = 5
+"""Calls by which full listings end: the archived of both sides, and what changed while they were listed. Nothing beside many pages."""
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Sample]]:
+    """Every workload once, in the order of a round."""
+    with start_twins(rate=False, apart=True) as twins:
+        world = World(twins, SIZE)
+        world.fill_crm()
+        bench = Bench(world, tmp_path_factory.mktemp("bench"))
+        yield {name: workload(bench) for name, workload in WORKLOADS.items()}
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_a_workload_leaves_both_sides_alike(samples: dict[str, Sample], name: str) -> None:
+    assert samples[name].problems == ()
+
+
+@pytest.mark.parametrize(("name", "writes"), [("W0", 0), ("W1", 1), ("W2", 1), ("W3", 1), ("W4", 0)])
+def test_writes_go_in_whole_batches(samples: dict[str, Sample], name: str, writes: int) -> None:
+    assert samples[name].calls.write == writes
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_calls_are_the_fewest_that_pages_and_batches_allow(samples: dict[str, Sample], name: str) -> None:
+    sample = samples[name]
+    ends = LISTING_ENDS if name in ("W1", "W2", "W4") else 0
+    assert sample.bound <= sample.calls.total <= sample.bound + ends
+    assert sample.calls.recheck <= sample.calls.write
+
+
+def test_a_run_over_its_own_echoes_polls_each_side_once_and_writes_nothing(samples: dict[str, Sample]) -> None:
+    again = samples["W3"].again
+    assert again is not None
+    assert (again.read, again.recheck, again.write) == (2, 0, 0)
+
+
+def test_costs_are_those_of_the_measured_processes(samples: dict[str, Sample]) -> None:
+    for sample in samples.values():
+        assert 0 < sample.engine.told["round_s"] < sample.engine.cpu_s
+        assert sample.engine.peak_mb > sample.floor.peak_mb
+
+
+def test_people_that_differ_are_seen(tmp_path: Path) -> None:
+    with start_twins(rate=False) as twins:
+        world = World(twins, SIZE)
+        world.fill_crm()
+        world.fill_audience()
+        assert world.differing() == 0
+        assert world.edit_members("Elsewhere") == 2
+        assert world.differing() == 2
+        twins.mailchimp.edit("delete", email="person0000001@people.example")
+        assert world.differing() == 3
+
+
+def a_result(**changes: object) -> Result:
+    values = {
+        "workload": "W1", "size": 100_000, "rounds": 1, "floor_s": 10.0, "engine_s": 19.0, "round_s": 18.0, "floor_mb": 60.0,
+        "engine_mb": 90.0, "calls": 1_204, "bound": 1_201, "setup": 3, "again_calls": None, "again_writes": None, "problems": (),
+    }  # fmt: skip
+    return Result(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"engine_s": 20.1}, {"workload": "W4", "engine_s": 12.1}, {"calls": 1_262}, {"engine_mb": 121.0}, {"problems": ("one",)},
+        {"workload": "W3", "again_calls": 6, "again_writes": 1}, {"workload": "W3", "again_calls": 7, "again_writes": 0},
+    ],
+)  # fmt: skip
+def test_each_goal_can_be_missed(changes: dict[str, object]) -> None:
+    assert all(goal.met for goal in goals_of(a_result()))
+    assert [goal.met for goal in goals_of(a_result(**changes))].count(False) == 1
+
+
+def test_a_result_takes_the_best_round_and_the_worst_memory(samples: dict[str, Sample]) -> None:
+    sample = samples["W1"]
+    result = result_of(SIZE, [sample, sample])
+    assert (result.rounds, result.calls, result.floor_s) == (2, sample.calls.total, sample.floor.cpu_s)
+
+
+def test_the_docs_section_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text(f"before\n{report.BEGIN}\nold numbers\n{report.END}\nafter\n")
+    report.write_docs([a_result()], [Goal("W1: CPU ÷ floor", 1.9, 2.0), Goal("W1: calls", 3, 1)], page)
+    text = page.read_text()
+    assert text.startswith("before\n") and text.endswith("\nafter\n") and "old numbers" not in text
+    assert "| W1 | 100,000 | 1.90 |" in text
+    assert "1 of 2 goals met" in text and "- missed: W1: calls is 3.00, and may be 1" in text
+
+
+def test_the_report_says_pass_and_fail_and_is_json(tmp_path: Path) -> None:
+    goals = [Goal("first", 1, 2), Goal("second", 3, 2)]
+    with (tmp_path / "out").open("w") as out:
+        report.show([a_result(problems=("2 people differ afterwards",))], goals, Console(file=out, width=120))
+    shown = (tmp_path / "out").read_text()
+    assert "PASS first" in shown and "FAIL second" in shown and "2 people differ afterwards" in shown
+    assert [goal["met"] for goal in json.loads(report.as_json([a_result()], goals))["goals"]] == [True, False]
+
+
+def test_the_docs_page_has_the_place_for_the_last_run() -> None:
+    text = report.DOCS.read_text(encoding="utf-8")
+    assert text.index(report.BEGIN) < text.index(report.END)

@@ -24,6 +24,7 @@ class World:
     database: str | None = None
     mapping: Path = CONTACTS
     reports: list[Report] = field(default_factory=list)
+    _marks: dict[str, int] = field(default_factory=dict)
 
     @property
     def crm(self) -> Any:
@@ -88,7 +89,51 @@ class World:
         twins = {"crm": self.crm, "marketing": self.marketing}
         return {name: sum(1 for effect in twin.effects() if effect["actor"] == "api") for name, twin in twins.items()}
 
+    def later(self, seconds: float) -> None:
+        """Both vendors' clocks go on by this much, so that edits have an order that no skew can hide."""
+        for twin in (self.crm, self.marketing):
+            twin.clock(advance_s=seconds)
+
+    def mark(self) -> None:
+        """From here on `written` tells what we write."""
+        self._marks = {side: self._count(side) for side in ("crm", "marketing")}
+
+    def written(self, side: str) -> list[tuple[str, Any]]:
+        """(field, new value) of each effect of our own writes on one side since `mark`, by field; a whole-record act has its own name."""
+        own = [e for e in getattr(self, side).effects(self._marks.get(side, 0)) if e["actor"] == "api"]
+        told = [(e["op"], (e["after"] or {}).get("email") or (e["after"] or {}).get("email_address")) for e in own if e["field"] == "*"]
+        return sorted(told + [(e["field"], e["after"]) for e in own if e["field"] != "*"], key=lambda pair: pair[0])
+
+    def _count(self, side: str) -> int:
+        return max((effect["n"] + 1 for effect in getattr(self, side).effects()), default=0)
+
+    def at_rest(self, kind: str = "sync") -> None:
+        """Settle; then a further sync and a sweep write nothing, and the log verifies."""
+        self.settle(kind)
+        before = self.api_writes()
+        for again in ("sync", "sweep"):
+            report = self.sync(again)
+            assert report.error is None, report.error
+            assert self.api_writes() == before, report.as_dict()
+        self.verified()
+
+    def pair(self, name: str, crm: dict[str, Any] | None = None, marketing: dict[str, Any] | None = None) -> str:
+        """One person made on both sides; returns the address. Nothing is in step yet."""
+        email = f"{name}@people.example"
+        self.crm.edit("create", fields={"email": email, **(crm or {})})
+        self.marketing.edit("create", email=email, fields=dict(marketing or {}))
+        return email
+
     # ---- our own memory, for what only it can tell
+
+    def holds(self) -> list[tuple[str, str]]:
+        """(field, code) of every open hold."""
+        with self.context() as context:
+            return sorted((hold.field, hold.code) for hold in context.sync.holds())
+
+    def changes(self, field: str) -> list[tuple[str, Any, Any]]:
+        """(rule, old, new) of every logged change of one field, oldest first."""
+        return [(row.rule, row.old, row.new) for row in self.log(field=field) if row.kind == "change"]
 
     def log(self, **wanted: Any) -> list[Any]:
         """Log rows, oldest first, narrowed by the store's own filters."""

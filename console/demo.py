@@ -19,7 +19,7 @@ from console.demo_edits import Edit, act, candidates
 from console.demo_oracle import Verdict, judge
 from console.opener import Opened, open_sync
 from console.show_log import line, story
-from syncline.errors import SyncError, UsageError
+from syncline.errors import UsageError
 
 if TYPE_CHECKING:
     from sandbox.handles import Twins
@@ -92,7 +92,8 @@ def _first(told: Story) -> None:
     """The first run overwrites more than the mapping allows: it stops, a person looks, and lets exactly that plan through."""
     report = _run(told, "sync")
     if report["trips"]:
-        told.say(f"  It stopped before the first write: {'; '.join(report['trips'])}. An admin looks at the plan and approves run {report['run']}.")
+        told.say(f"  It stopped before its first write: {'; '.join(report['trips'])}.")
+        told.say(f"  An admin looks at the plan (syncline plan) and lets it through: syncline sync --approve {report['run']}")
         _run(told, "sync", approve=report["run"])
 
 
@@ -157,7 +158,8 @@ def _end(folder: Path, verdict: Verdict, edits: list[Edit], told: Story) -> int:
     )
     if told.quiet:
         show.document({
-            "line": verdict_line, "in_step": good, "contacts": verdict.contacts, "held": held, "changes_logged": changes, "log_verified": proof.ok,
+            "line": verdict_line, "in_step": good, "contacts": verdict.contacts, "held": held, "changes_logged": changes,
+            "log_verified": proof.ok,
             "unexplained": [str(each) for each in verdict.unexplained], "explained": [str(each) for each in verdict.held],
             "blanks_left": verdict.left_blank, "edits": told.edits, "runs": told.runs, "folder": str(folder),
         })  # fmt: skip

@@ -1,4 +1,4 @@
-"""The edits of the demo: what people do to both systems in their own screens, one after the other, chosen from who is there. `demo` only."""
+"""The edits of the demo: what people do to both systems in their own screens, chosen from who is there. `demo` only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One story. `crm_ids`: whose log answers it. `fields`: only these fields' lines (all when empty). `quiet`: what to say when no line does."""
+    """One story. `crm_ids`: whose log answers it; `fields`: only these fields' lines (all when empty); `quiet`: said when there is no line.
+
+    `blanked`: (address, field) that it emptied.
+    """
 
     title: str
     done: str
@@ -46,11 +49,13 @@ def act(twins: Twins, people: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -
 
     crm.edit("update", id=one["id"], fields={"company": "Kestrel Freight International"})
     marketing.edit("update", id=one_m["id"], fields={"LNAME": f"{one_m['LNAME']}-Byrne"})
-    yield Edit("Different fields of one person", f"CRM: company. Marketing: last name. ({one['email']})", (one["id"],), ("company", "last_name"))
+    done = f"CRM: company. Marketing: last name. ({one['email']})"
+    yield Edit("Different fields of one person", done, (one["id"],), ("company", "last_name"))
 
     crm.edit("update", id=two["id"], fields={"firstname": "Alexandra"})
     marketing.edit("update", id=two_m["id"], fields={"FNAME": "Sandra"})
-    yield Edit("The same field, two answers", f"First name: CRM Alexandra, marketing Sandra. ({two['email']})", (two["id"],), ("first_name",))
+    done = f"First name: CRM Alexandra, marketing Sandra. ({two['email']})"
+    yield Edit("The same field, two answers", done, (two["id"],), ("first_name",))
 
     marketing.edit("unsubscribe", id=three_m["id"])
     crm.edit("update", id=three["id"], fields={"lifecyclestage": "customer", "phone": "+353 1 555 0199"})
@@ -73,5 +78,5 @@ def act(twins: Twins, people: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -
 
     marketing.edit("update", id=nine_m["id"], fields={"FNAME": ""})
     quiet = f"nothing is logged, nothing is written: a blank says nothing here (on_blank: ignore), the CRM keeps {nine['firstname']}"
-    address = str(nine["email"]).casefold()
-    yield Edit("A blank", f"Marketing: the first name is emptied. ({nine['email']})", (nine["id"],), ("first_name",), quiet, (address, "first_name"))
+    done, emptied = f"Marketing: the first name is emptied. ({nine['email']})", (str(nine["email"]).casefold(), "first_name")
+    yield Edit("A blank", done, (nine["id"],), ("first_name",), quiet, emptied)

@@ -21,8 +21,8 @@ STAGES = {
     "customer": "CUST", "evangelist": "CUST",
 }  # fmt: skip
 COUNTRIES = {
-    "ireland": "IE", "ie": "IE", "united kingdom": "GB", "uk": "GB", "gb": "GB", "united states": "US", "us": "US", "france": "FR", "fr": "FR",
-    "deutschland": "DE", "germany": "DE", "de": "DE",
+    "ireland": "IE", "ie": "IE", "united kingdom": "GB", "uk": "GB", "gb": "GB", "united states": "US", "us": "US",
+    "france": "FR", "fr": "FR", "deutschland": "DE", "germany": "DE", "de": "DE",
 }  # fmt: skip
 SOLD_TO = frozenset({"MQL", "SQL", "CUST"})
 """Stages at which sales is shown a subscriber."""
@@ -43,7 +43,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`contacts`: people live on both sides. `held`: differences that wait with a reason. `left_blank`: blanks that say nothing, by rule."""
+    """`contacts`: people live on both sides. `held`: differences that wait with a reason. `left_blank`: blanks that say nothing."""
 
     contacts: int
     unexplained: tuple[Difference, ...]
@@ -52,9 +52,12 @@ class Verdict:
 
 
 def judge(crm: Sequence[Row], marketing: Sequence[Row], held: Held, blanked: frozenset[tuple[str, str]] = frozenset()) -> Verdict:
-    """Compare every record. `blanked`: (address, field) that a person emptied during the demo: a blank overwrites nothing, nor is it filled."""
-    people = {folded(row["email"]): row for row in crm if row["state"] == "live" and row.get("email")}
-    members = {folded(row["email_address"]): row for row in marketing if row["state"] == "live"}
+    """Compare every record. `blanked`: (address, field) that somebody emptied on purpose: a blank overwrites nothing, nor is it filled."""
+    tests = {folded(row["email"]) for row in crm if row.get("is_test") == "true"}  # nobody's business on either side
+    people = {folded(row["email"]): row for row in crm if row["state"] == "live" and row.get("email") and folded(row["email"]) not in tests}
+    members = {
+        folded(row["email_address"]): row for row in marketing if row["state"] == "live" and folded(row["email_address"]) not in tests
+    }
     both = sorted(people.keys() & members.keys())
     found = [d for email in both for d in _fields(email, people[email], members[email])]
     found += _only_crm(people, members)
@@ -142,10 +145,10 @@ FIELDS: Mapping[str, tuple[str, str, Callable[[Any, Any], bool]]] = {
 
 
 def _only_crm(people: Mapping[str, Row], members: Mapping[str, Row]) -> Iterator[Difference]:
-    """Marketing need not know tests nor those who refused."""
+    """Marketing need not know those who refused."""
     for email in sorted(people.keys() - members.keys()):
         person = people[email]
-        if person.get("is_test") != "true" and person.get("hs_email_optout") != "true":
+        if person.get("hs_email_optout") != "true":
             yield Difference(email, person["id"], "", "in the CRM and not in marketing")
 
 

@@ -1,4 +1,4 @@
-"""Opens one sync's memory by its mapping alone: no connector is built, no credential needed, no call made. `questions` and the demo use it."""
+"""Opens one sync's memory by its mapping alone: no connector built, no credential needed, no call made. `questions` and `demo` use it."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from console.options import Json, Limit, Mapping, mapping_file
 
 if TYPE_CHECKING:
     from flows.round import Kind, Report
-    from syncline.plan import ContactPlan
 
 
 def plan(mapping: Mapping = None, limit: Limit = 10, as_json: Json = False) -> int:
@@ -24,13 +23,14 @@ def plan(mapping: Mapping = None, limit: Limit = 10, as_json: Json = False) -> i
     try:
         with bars(quiet=as_json) as progress:
             report = run_round(context, "plan", progress=progress)
-        plans: list[ContactPlan] = [] if report.error else list(planned_contacts(context, report.run_id))
+        planned = () if report.error else planned_contacts(context, report.run_id)
+        if as_json:
+            contacts = [show_plan.as_dict(each) for each in planned if show_plan.matters(each)]
+            show.document({**report.as_dict(), "contacts": contacts})
+        elif report.error is None:
+            show_plan.tell(report, show_plan.gather(planned, limit), context.loaded.file)
     finally:
         context.close()
-    if as_json:
-        show.document({**report.as_dict(), "contacts": [show_plan.as_dict(each) for each in plans if show_plan.matters(each)]})
-    elif report.error is None:
-        show_plan.tell(report, plans, limit, context.loaded.file)
     return _end(report)
 
 
@@ -69,9 +69,12 @@ def _end(report: Report) -> int:
 
 
 VERDICT = {
-    "in_step": "In step.", "held": "In step, but for what waits for a person.", "failed": "Not finished.", "stopped": "Stopped by a guard; nothing was written.",
+    "in_step": "In step.",
+    "held": "In step, but for what waits for a person.",
+    "failed": "Not finished.",
+    "stopped": "Stopped by a guard; nothing was written.",
     "planned": "Planned; nothing was written.",
-}  # fmt: skip
+}
 TOTALS = ("creates", "links", "updates", "archives", "overwrites", "blanks", "unsubscribes")
 
 

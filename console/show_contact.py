@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from console.show import ago, heading, iso, table, value, when
-from console.show_log import what
+from console.show import ago, heading, iso, table, value
 from console.show_plan import entry_line, hold_line
 from flows.settings import now_us
 from syncline.conflict import TITLE
@@ -63,9 +62,16 @@ def _field(field: Field, contact: Contact, plan: ContactPlan, last: Mapping[str,
         "shadow": {side: _read(field, side, contact, "shadow") for side in SIDES},
         "agreed": contact.view.get(field.name),
         "rule": in_words(field),
-        "last": None if row is None else {"seq": row.seq, "at": iso(row.at_us), "at_us": row.at_us, "run": row.run_id, "what": what(row)},
+        "last": None if row is None else _last_dict(row),
         "next": following,
     }
+
+
+def _last_dict(row: LogRow) -> dict[str, Any]:
+    entry = row.entry
+    source = f"from {TITLE[entry.side]}: " if entry.side else ""
+    why = f"{entry.kind}, {entry.reason}" if entry.kind != "change" else f"{source}{entry.reason}"
+    return {"seq": row.seq, "at": iso(row.at_us), "at_us": row.at_us, "run": row.run_id, "side": entry.side, "rule": entry.rule, "why": why}
 
 
 def _read(field: Field, side: Side, contact: Contact, which: str) -> Any:
@@ -123,7 +129,7 @@ def tell(told: dict[str, Any]) -> None:
 
 def _row(field: dict[str, Any]) -> list[str]:
     last = field["last"]
-    told = "" if last is None else f"{when(last['at_us'])} ({ago(last['at_us'], now_us())}), run {last['run']}\n{last['what']}"
+    told = "" if last is None else f"{last['why']} ({ago(last['at_us'], now_us())}, run {last['run']}, #{last['seq']})"
     both = [_shown(field, side) for side in SIDES]
     return [field["field"], *both, value(field["agreed"]), told, field["rule"]]
 

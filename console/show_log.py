@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 
 def tell(rows: Iterable[LogRow]) -> None:
     """One line an entry; the newest last."""
-    count = 0
-    for count, row in enumerate(rows, 1):
-        typer.echo(line(row))
-    if not count:
-        typer.echo("no entry of the log matches")
+    typer.echo("\n".join(line(row) for row in rows) or "no entry of the log matches")
 
 
 def line(row: LogRow) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -10,7 +12,7 @@ import typer
 from console.show import heading, plural, value
 from syncline.conflict import TITLE
 from syncline.log import Entry
-from syncline.plan import ContactPlan, Hold
+from syncline.plan import ContactPlan, Hold, Write
 from syncline.records import Side
 
 if TYPE_CHECKING:
@@ -45,19 +47,35 @@ def name_of(plan: ContactPlan) -> str:
     return str(email) if email else ", ".join(f"{side} {ref}" for side, ref in plan.refs.items())
 
 
-def tell(report: Report, plans: Sequence[ContactPlan], limit: int, file: str) -> None:
+@dataclass(slots=True)
+class Gathered:
+    """A plan's contacts under their headings: how many there are, and the first of them."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: dict[str, list[ContactPlan]] = field(default_factory=dict)
+
+
+def gather(plans: Iterable[ContactPlan], limit: int) -> Gathered:
+    """Count all, keep `limit` of each group: a plan may hold millions."""
+    found = Gathered()
+    for plan in filter(matters, plans):
+        name = group_of(plan)
+        found.counts[name] += 1
+        if found.counts[name] <= limit:
+            found.first.setdefault(name, []).append(plan)
+    return found
+
+
+def tell(report: Report, gathered: Gathered, file: str) -> None:
     """Print the plan: groups of contacts, then totals, then whether it would stop."""
-    grouped: dict[str, list[ContactPlan]] = {name: [] for name in GROUPS}
-    for plan in plans:
-        if matters(plan):
-            grouped[group_of(plan)].append(plan)
     for name, title in GROUPS.items():
-        if grouped[name]:
-            heading(f"{title}: {plural(len(grouped[name]), 'contact')}")
-            for plan in grouped[name][:limit]:
-                typer.echo("\n".join(lines(plan)))
-            if len(grouped[name]) > limit:
-                typer.echo(f"  … and {len(grouped[name]) - limit:,} more (--limit shows more, --json all)")
+        if not gathered.counts[name]:
+            continue
+        heading(f"{title}: {plural(gathered.counts[name], 'contact')}")
+        for plan in gathered.first[name]:
+            typer.echo("\n".join(lines(plan)))
+        if more := gathered.counts[name] - len(gathered.first[name]):
+            typer.echo(f"  … and {more:,} more (--limit shows more, --json all)")
     _totals(report, file)
 
 
@@ -113,17 +131,20 @@ def as_dict(plan: ContactPlan) -> dict[str, Any]:
     return {
         "contact": plan.contact_id, "new": plan.new, "group": group_of(plan), "refs": dict(plan.refs), "state": plan.state,
         "entries": [entry_dict(entry) for entry in plan.entries],
-        "writes": [
-            {"side": w.side, "kind": w.kind, "ref": w.ref, "before": dict(w.expect), "after": {**w.fields, **w.consent}} for w in plan.writes
-        ],
+        "writes": [_write_dict(write) for write in plan.writes],
         "holds": [{"code": h.code, "field": h.field, "side": h.side, "reason": h.reason} for h in plan.holds],
         "totals": dict(plan.totals),
     }  # fmt: skip
 
 
+def _write_dict(write: Write) -> dict[str, Any]:
+    after = {**write.fields, **write.consent}
+    return {"side": write.side, "kind": write.kind, "ref": write.ref, "before": dict(write.expect), "after": after}
+
+
 def entry_dict(entry: Entry) -> dict[str, Any]:
     """One entry for programs."""
     return {
-        "kind": entry.kind, "field": entry.field, "side": entry.side, "ref": entry.ref, "old": entry.old, "new": entry.new, "to": list(entry.to),
-        "rule": entry.rule, "evidence": entry.evidence, "reason": entry.reason,
+        "kind": entry.kind, "field": entry.field, "side": entry.side, "ref": entry.ref, "old": entry.old, "new": entry.new,
+        "to": list(entry.to), "rule": entry.rule, "evidence": entry.evidence, "reason": entry.reason,
     }  # fmt: skip

@@ -23,7 +23,8 @@ def as_dict(opened: Opened, limit: int) -> dict[str, Any]:
     return {
         "sync": opened.name, "mapping": opened.loaded.file, "at": iso(now_us), "at_us": now_us,
         "mapping_changed": status.mapping_version not in (None, opened.mapping.version),
-        "linked": status.linked, "contacts": dict(status.contacts), "records": {side: dict(counts) for side, counts in status.records.items()},
+        "linked": status.linked, "contacts": dict(status.contacts),
+        "records": {side: dict(counts) for side, counts in status.records.items()},
         "undecided": status.dirty, "oldest_undecided": iso(status.oldest_dirty_us), "outbox": dict(status.outbox),
         "lease": None if held_by is None else {"holder": held_by[0], "until": iso(held_by[1])},
         "log_entries": status.log_size, "plans_kept": list(sync.planned_runs()), "waiting": dict(status.holds),
@@ -88,9 +89,8 @@ def _notes(told: Mapping[str, Any]) -> list[str]:
     if told["mapping_changed"]:
         notes.append(f"the mapping changed since the last run: the next one reads and compares everything (syncline plan {file})")
     if told["undecided"]:
-        notes.append(
-            f"{plural(told['undecided'], 'record')} seen and not yet decided, the oldest changed {told['oldest_undecided'] or 'at an unknown time'}"
-        )
+        oldest = told["oldest_undecided"] or "at an unknown time"
+        notes.append(f"{plural(told['undecided'], 'record')} seen and not yet decided, the oldest changed {oldest}")
     if told["outbox"]:
         notes.append(f"writes under way: {_counts(told['outbox'])}; the next run finishes them")
     notes += [f"the plan of run {run} is kept; to let it through: syncline sync {file} --approve {run}" for run in told["plans_kept"]]

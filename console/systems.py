@@ -18,7 +18,9 @@ INCREMENTAL = {"modified_since": "reads what changed", "none": "reads everything
 EVIDENCE = {"field": "knows when each field changed", "record": "knows when a record changed", "none": "knows no times of change"}
 DELETES = {"by_absence": "deletes show in full sweeps only", "feed": "tells deletes", "flag": "flags archived records"}
 RECHECK = {
-    "conditional": "refuses stale writes itself", "batch_read": "is read again just before a write", "delta_poll": "is polled again just before writes",
+    "conditional": "refuses stale writes itself",
+    "batch_read": "is read again just before a write",
+    "delta_poll": "is polled again just before writes",
 }  # fmt: skip
 MERGES = {"none": "", "absorbed": "tells merges", "pointer": "tells merges"}
 
@@ -77,7 +79,8 @@ def _side(context: Context, side: Side) -> dict[str, Any]:
     """Ask one system who we are and what its object looks like."""
     connector, name = context.connectors[side], context.mapping.sides[side].object
     told: dict[str, Any] = {
-        "system": connector.title, "object": name, "account": None, "scopes": [], "missing_scopes": [], "fields": 0, "error": None, "exit_code": 0,
+        "system": connector.title, "object": name, "account": None, "scopes": [], "missing_scopes": [], "fields": 0,
+        "error": None, "exit_code": 0,
     }  # fmt: skip
     try:
         health = connector.check()

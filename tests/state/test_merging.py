@@ -1,0 +1,124 @@
+"""Vendors' merges: from the survivor's list or the loser's pointer, chains, winners, losers' records."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from state.merging import choose_winner, survivors
+from state.store import SyncStore
+from tests.state.people import decide, linked, seen
+
+REFS = st.sampled_from(["a", "b", "c", "d", "e"])
+
+
+def merge_all(sync: SyncStore) -> None:
+    for merge in sync.merges():
+        sync.apply_merge(merge, None, 50)
+
+
+def test_the_survivors_own_contact_wins_and_keeps_its_link(sync: SyncStore) -> None:
+    ann, bob = linked(sync, "ann"), linked(sync, "bob")
+    sync.stage("crm", [seen("c-ann", at_us=200, absorbed=("c-bob", "never-seen"))])
+    [merge] = sync.merges()
+    assert (merge.survivor, merge.absorbed, merge.winner, merge.losers) == ("c-ann", ("c-bob",), ann, (bob,))
+    sync.apply_merge(merge, None, 50)
+    [contact] = decide(sync)
+    assert contact.contact_id == ann
+    assert [state.ref for state in contact.losers["marketing"]] == ["m-bob"]
+    loser = sync.load_contact(bob)
+    assert loser is not None
+    assert loser.state == "merged"
+    assert [row.entry.kind for row in sync.entries(contact_id=bob)][-1] == "merge"
+    assert sync.verify().problems == ()
+
+
+def test_it_is_applied_once(sync: SyncStore) -> None:
+    linked(sync, "ann"), linked(sync, "bob")
+    sync.stage("crm", [seen("c-ann", at_us=200, absorbed=("c-bob",))])
+    merge_all(sync)
+    assert sync.merges() == []
+    sync.stage("crm", [seen("c-ann", at_us=300, absorbed=("c-bob",))])
+    assert sync.merges() == []
+
+
+def test_a_pointer_to_a_survivor_we_never_saw_waits_undecided(sync: SyncStore) -> None:
+    ann = linked(sync, "ann")
+    sync.stage("crm", [seen("c-ann", at_us=None, fields={}, liveness="merged", merged_into="c-new")])
+    assert (sync.merges(), decide(sync), sync.missing_survivors("crm")) == ([], [], ["c-new"])
+    sync.stage("crm", [seen("c-new", "ann", at_us=200)])
+    [merge] = sync.merges()
+    assert (merge.winner, merge.losers) == (ann, ())
+    sync.apply_merge(merge, None, 50)
+    assert (sync.missing_survivors("crm"), sync.contact_by("crm", "c-new")) == ([], ann)
+    [rebind] = [row.entry for row in sync.entries(contact_id=ann) if row.entry.kind == "rebind"]
+    assert (rebind.old, rebind.new) == ("c-ann", "c-new")
+    sync.match_records(60, None)
+    [contact] = decide(sync)
+    assert contact.sides["crm"].ref == "c-new"
+    assert sync.verify().problems == ()
+
+
+def test_a_chain_ends_at_its_last_survivor(sync: SyncStore) -> None:
+    ann, bob, eve = (linked(sync, who) for who in ("ann", "bob", "eve"))
+    gone = {"at_us": None, "fields": {}, "liveness": "merged"}
+    sync.stage("crm", [seen("c-bob", merged_into="c-ann", **gone), seen("c-ann", merged_into="c-eve", **gone)])
+    merge_all(sync)
+    assert [c.state if (c := sync.load_contact(i)) else None for i in (ann, bob, eve)] == ["merged", "merged", "active"]
+    winner = sync.load_contact(eve)
+    assert winner is not None
+    assert sorted(state.ref for state in winner.losers["marketing"]) == ["m-ann", "m-bob"]
+
+
+def test_a_later_merge_of_the_winner_takes_its_losers_along(sync: SyncStore) -> None:
+    linked(sync, "ann"), linked(sync, "bob")
+    eve = linked(sync, "eve")
+    sync.stage("crm", [seen("c-ann", at_us=200, absorbed=("c-bob",))])
+    merge_all(sync)
+    sync.stage("crm", [seen("c-eve", "eve", "Eve", at_us=300, absorbed=("c-ann",))])
+    merge_all(sync)
+    winner = sync.load_contact(eve)
+    assert winner is not None
+    assert sorted(state.ref for state in winner.losers["marketing"]) == ["m-ann", "m-bob"]
+
+
+def test_what_changes_on_a_losers_record_is_the_winners_affair(sync: SyncStore) -> None:
+    ann = linked(sync, "ann")
+    linked(sync, "bob")
+    sync.stage("crm", [seen("c-ann", at_us=200, absorbed=("c-bob",))])
+    merge_all(sync)
+    sync.clean([("crm", "c-ann"), ("marketing", "m-ann")])
+    sync.stage("marketing", [seen("m-bob", "bob", "Robert", at_us=300)])
+    sync.match_records(60, None)
+    [contact] = decide(sync)
+    assert (contact.contact_id, contact.losers["marketing"][0].seen["name"]) == (ann, "Robert")
+
+
+def test_who_wins() -> None:
+    assert choose_winner(7, "k", {3: "k", 5: None}) == 7
+    assert choose_winner(None, "k", {3: None, 5: "k", 9: "k"}) == 5
+    assert choose_winner(None, None, {5: None, 3: None}) == 3
+    assert choose_winner(None, "k", {}) is None
+
+
+@given(st.dictionaries(REFS, REFS))
+def test_every_loser_ends_in_a_survivor_that_is_no_loser_unless_they_form_a_ring(pointers: dict[str, str]) -> None:
+    ended = survivors(pointers)
+    for survivor, losers in ended.items():
+        for loser in losers:
+            assert survivor != loser
+            at, steps = loser, 0
+            while at != survivor:
+                at, steps = pointers[at], steps + 1
+                assert steps <= len(pointers)
+    rings = {s for s in ended if s in pointers}
+    assert all(_in_ring(pointers, ref) for ref in rings)
+
+
+def _in_ring(pointers: dict[str, str], ref: str) -> bool:
+    at = pointers[ref]
+    for _ in pointers:
+        if at == ref or at not in pointers:
+            break
+        at = pointers[at]
+    return at == ref or at in pointers

@@ -436,6 +436,9 @@ def _undelete(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, t
     Both bases stay: what changed meanwhile is merged once the partner is back.
     """
     contact, state = draft.contact, draft.contact.sides[dead]
+    seen = contact.sides[alive].seen
+    if alive in mapping.policy.scope and not mapping.policy.scope[alive](values(mapping, alive, seen), seen):
+        return _finish(draft, contact.state)
     if state.liveness != "archived" or not traits[dead].can_restore:
         reason = f"it is live again in {TITLE[alive]}, and {TITLE[dead]} cannot bring its record back"
         draft.holds.append(Hold("CannotRestore", reason, "", dead))

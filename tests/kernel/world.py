@@ -217,7 +217,7 @@ class World:
         if write.kind == "create":
             kept.refs[write.side] = ref
             self.log.append(self.k.log.Entry("receipt", new={"results": [], "refs": [[contact_id, write.side, ref]]}))
-        names = shown if write.kind in ("create", "restore") else (*write.fields, *write.consent)
+        names = shown if write.kind == "create" else (*write.fields, *write.consent)
         shadow = dict(kept.shadows.get(write.side) or {})
         kept.shadows[write.side] = {**shadow, **{name: shown[name] for name in names}}
         far = FAR[write.side]
@@ -269,7 +269,11 @@ def consent_lens(k: Kernel, words: dict[str, str], silent: str = "unknown") -> A
 
     def get(native: Any) -> Any:
         shown = native.get("consent", k.records.MISSING)
-        return shown if shown is k.records.MISSING else words.get(shown)
+        if shown is k.records.MISSING or k.records.is_blank(shown):
+            return shown
+        if shown not in words:
+            raise k.errors.UnknownChoice("a consent the table does not know")
+        return words[shown]
 
     return k.lens.Lens(("consent",), get, put)
 

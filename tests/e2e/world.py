@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.round import Report, run_round
-from flows.settings import Context, open_context
+from flows.settings import Context, now_us, open_context
 from sandbox.handles import Twins
 
 CONTACTS = Path(__file__).parent.parent.parent / "mappings" / "contacts.yaml"
@@ -24,6 +24,8 @@ class World:
     database: str | None = None
     mapping: Path = CONTACTS
     reports: list[Report] = field(default_factory=list)
+    shift_s: float = 0
+    """Our own clock, this far ahead of the real one: leases expire and retries fall due."""
     _marks: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -42,6 +44,7 @@ class World:
     @contextmanager
     def context(self) -> Iterator[Context]:
         context = open_context(self.mapping, self.environ, self.folder)
+        context.clock = lambda: now_us() + int(self.shift_s * 1_000_000)
         try:
             yield context
         finally:
@@ -133,7 +136,7 @@ class World:
 
     def changes(self, field: str) -> list[tuple[str, Any, Any]]:
         """(rule, old, new) of every logged change of one field, oldest first."""
-        return [(row.rule, row.old, row.new) for row in self.log(field=field) if row.kind == "change"]
+        return [(row.entry.rule, row.entry.old, row.entry.new) for row in self.log(field=field) if row.entry.kind == "change"]
 
     def log(self, **wanted: Any) -> list[Any]:
         """Log rows, oldest first, narrowed by the store's own filters."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from syncline.errors import ConsentRefused, Rejected
@@ -78,26 +79,32 @@ def to_record(member: Mapping[str, Any], fields: Iterable[str]) -> Record:
     opted_us, source = instant_us(member.get("timestamp_opt")), member.get("source")
     return Record(
         ref=member["contact_id"],
-        fields=dict(_natives(member, fields)),
+        fields=_natives(member, fields),
         modified_us=instant_us(member.get("last_changed")),
         liveness="archived" if member.get("status") == "archived" else "live",
         proof=Proof(source, opted_us) if source and opted_us else None,
     )
 
 
-def _natives(member: Mapping[str, Any], fields: Iterable[str]) -> Iterable[tuple[str, Any]]:
-    merges = member.get("merge_fields") or {}
-    for name in fields:
-        if name.startswith(MERGE):
-            tag = name.removeprefix(MERGE)
+def _natives(member: Mapping[str, Any], fields: Iterable[str]) -> dict[str, Any]:
+    merges, shown = member.get("merge_fields") or {}, {}
+    for name, tag in _tags(tuple(fields)):
+        if tag:
             if tag in merges:
-                yield name, merges[tag]
+                shown[name] = merges[tag]
         elif name == "tags":
-            names = sorted(tag["name"] for tag in member.get("tags") or ())
+            names = sorted([tag["name"] for tag in member.get("tags") or ()])
             if len(names) >= member.get("tags_count", 0):
-                yield name, names
+                shown[name] = names
         elif name in member and not (name == "status" and member[name] == "archived"):
-            yield name, member[name]
+            shown[name] = member[name]
+    return shown
+
+
+@lru_cache(maxsize=16)
+def _tags(fields: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Each field with its merge tag, "" if it is none: worked out once a mapping, not once a member."""
+    return tuple((name, name.removeprefix(MERGE) if name.startswith(MERGE) else "") for name in fields)
 
 
 def to_body(change: Change) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from state.queries import CONTACTS
 from state.scope import Scope
 from state.tables import CONTACT, OUTBOX
 from syncline.errors import UsageError
-from syncline.plan import ContactPlan, Write
+from syncline.plan import ContactPlan, Hold, Write
+from syncline.records import Side
 
 _TAKE = sa.text("DELETE FROM plan_chunk WHERE sync_id = :s AND run_id = :run AND number = :number RETURNING staged")
 _NUMBER = sa.text("UPDATE sync SET next_contact_id = :next WHERE id = :s AND next_contact_id < :next")
@@ -68,6 +69,11 @@ class Commits:
             batch.save()
 
 
+def _at(plan: ContactPlan, hold: Hold) -> Side:
+    """Whose record waits. What the other side lacks holds the record that is there."""
+    return hold.side if hold.side is not None and hold.side in plan.refs else next(iter(plan.refs))
+
+
 class _Batch:
     """Collects the rows of one chunk."""
 
@@ -97,7 +103,7 @@ class _Batch:
             self._records(plan, _CLEAR)
             for owner in plan.refs.items():
                 mine = [row for row in current if row.owner == owner]
-                self._hold(owner, mine, [hold for hold in plan.holds if owner[0] == (hold.side or next(iter(plan.refs)))], None)
+                self._hold(owner, mine, [hold for hold in plan.holds if owner[0] == _at(plan, hold)], None)
             return
         key = key or (old.log_key if old is not None else None)
         first = self._log.next

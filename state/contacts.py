@@ -177,7 +177,7 @@ def best(rows: Sequence[Any]) -> dict[Side, Any]:
     chosen: dict[Side, Any] = {}
     for row in sorted(rows, key=lambda row: (-row.liveness, row.staged)):
         chosen[SIDES[row.side]] = row
-    return chosen
+    return {side: chosen[side] for side in SIDES if side in chosen}
 
 
 def _contact(row: Any, records: Sequence[Any], lost: Sequence[Any], holds: dict[Owner, list[HoldRow]]) -> Contact:

@@ -25,6 +25,9 @@ from syncline.plan import Hold
 from syncline.records import MISSING, SIDES, Record, Side, other
 
 APPLIED = "applied"
+SURPASSED = ("pending", APPLIED)
+"""Results that a later receipt of the same entry may replace: one written on both sides is applied only if both sides took it."""
+
 _BLANK: tuple[object, ...] = (None, "", [], ())
 _COLUMNS = (
     "sync_id", "side", "ref", "contact_id", "key_1", "key_2", "digest", "seen", "shadow", "liveness", "modified_us", "version", "proof",
@@ -43,7 +46,7 @@ _AGAIN = sa.text(
 _CALM = sa.text("UPDATE record SET attempts = 0 WHERE sync_id = :sync_id AND contact_id = :contact_id")
 _RESULT = (
     sa.update(CHANGE_LOG)
-    .where(CHANGE_LOG.c.sync_id == sa.bindparam("s"), among(CHANGE_LOG.c.seq, "seqs"))
+    .where(CHANGE_LOG.c.sync_id == sa.bindparam("s"), among(CHANGE_LOG.c.seq, "seqs"), CHANGE_LOG.c.result.in_(SURPASSED))
     .values(result=sa.bindparam("outcome"))
 )
 _FIELDS = sa.select(CHANGE_LOG.c.seq, CHANGE_LOG.c.field).where(
@@ -140,7 +143,7 @@ class _Batch:
         ref = settled.ref or (settled.echo.ref if settled.echo else None) or row.ref
         mine = self._known.get((side, row.ref)) if row.ref else None
         there = self._known.get((side, ref)) if ref else None
-        if ref is None or (there is not None and there["contact_id"] not in (None, row.contact_id)):
+        if ref is None or (ref != row.ref and there is not None and there["contact_id"] not in (None, row.contact_id)):
             return replace(settled, result="held:Ambiguous", hold=_TAKEN)
         shown = self._shown(settled, ref, mine, there)
         self._rows[_SHOWN].append({name: shown[name] for name in _COLUMNS})
@@ -163,6 +166,8 @@ class _Batch:
             "sync_id": self._scope.sync_id, "ref": ref, "contact_id": row.contact_id, "attempts": 0, "retry_at_us": None, "pair_ref": None,
             "digest": settled.digest,
         }  # fmt: skip
+        if old is not None and ref == row.ref:
+            base["contact_id"] = old["contact_id"]  # the record of a contact that was merged into this one stays with it
         if row.kind in ("archive", "restore"):
             base["liveness"] = codec.LIVENESS_NO["archived" if row.kind == "archive" else "live"]
         if echo is None:

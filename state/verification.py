@@ -15,6 +15,7 @@ from state import codec
 from state.log import PAGE, _split, commit, head, log_row, sealed
 from state.queries import KEYS_OF
 from state.scope import Scope
+from state.settling import SURPASSED
 from state.tables import CHANGE_LOG
 from syncline.errors import UsageError
 from syncline.log import Entry, Folded, Frontier, fold, leaf_hash
@@ -42,7 +43,16 @@ class _Audit:
     problems: list[str] = field(default_factory=list)
     frontier: Frontier = field(default_factory=Frontier)
     roots: dict[int, str] = field(default_factory=dict)
-    results: dict[int, str] = field(default_factory=dict)
+    results: dict[int, _Result] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Result:
+    """One entry's result: the copy in its column, what receipts have said so far, and how many are still to come (one a side written)."""
+
+    copy: str
+    left: int
+    said: str = "pending"
 
 
 class Verification:
@@ -82,7 +92,7 @@ class Verification:
                 _results(audit, row, entry)
                 yield entry
         audit.problems += [
-            f"entry {seq}: its result {result!r} has no receipt" for seq, result in audit.results.items() if result != "pending"
+            f"entry {seq}: its result {result.copy!r} has no receipt" for seq, result in audit.results.items() if result.copy != result.said
         ]
 
     def _pages(self, connection: sa.Connection) -> Iterator[tuple[Sequence[Any], dict[int, bytes | None]]]:
@@ -147,19 +157,25 @@ def _check(audit: _Audit, row: Any, keys: dict[int, bytes | None], sync_key: byt
     if None in (row.old, row.new, row.reason):
         audit.problems.append(f"entry {row.seq}: its values are missing")
         return
-    new = sealed(codec.loads(row.new, f"change_log {row.seq}, new"), keys) if row.kind == "receipt" else row.new
+    new = row.new
+    if row.kind == "receipt":
+        told = codec.loads(row.new, f"change_log {row.seq}, new")
+        new = sealed(told, keys) if codec.dumps(told) == row.new else ""  # only the text that we would write is ours
     if commit(key or sync_key, row, new) != bytes(row.commitment):
         audit.problems.append(f"entry {row.seq}: its values do not match its commitment")
 
 
 def _results(audit: _Audit, row: Any, entry: Entry) -> None:
-    """An entry's result is a copy of what its receipt says."""
+    """An entry's result is a copy of what its receipts say: the first refusal, or `applied` when every side took the write."""
     if row.result != "agreed":
-        audit.results[row.seq] = row.result
-    if row.kind == "receipt":
-        for seq, result in entry.new["results"]:
-            if audit.results.pop(seq, "agreed") != result:
-                audit.problems.append(f"entry {seq}: its result is not what receipt {row.seq} says ({result})")
+        audit.results[row.seq] = _Result(row.result, max(1, len(entry.to)))
+    for seq, said in entry.new["results"] if row.kind == "receipt" else ():
+        result = audit.results.get(seq, _Result("agreed", 1))
+        result.said, result.left = said if result.said in SURPASSED else result.said, result.left - 1
+        if not result.left:
+            audit.results.pop(seq, None)
+            if result.copy != result.said:
+                audit.problems.append(f"entry {seq}: its result is not what receipt {row.seq} says ({said})")
 
 
 def _linked(said: Folded, links: dict[str, dict[str, int]]) -> bool:

@@ -48,8 +48,12 @@ def _each_postgres(element: each, compiler: Any, **options: Any) -> str:
 
 def among(column: sa.ColumnElement[Any], parameter: str) -> sa.ColumnElement[bool]:
     """`column` is one of the JSON array bound as `parameter`."""
-    value = each(sa.bindparam(parameter, type_=sa.Text)).table_valued("value").c.value
-    return column.in_(sa.select(sa.cast(value, column.type)))
+    return column.in_(sa.select(sa.cast(elements(parameter), column.type)))
+
+
+def elements(parameter: str) -> sa.ColumnElement[Any]:
+    """The elements of the JSON array bound as `parameter`, to be selected."""
+    return each(sa.bindparam(parameter, type_=sa.Text)).table_valued("value").c.value
 
 
 def upsert(table: sa.Table, columns: Sequence[str], keys: Sequence[str], update: Sequence[str]) -> sa.TextClause:

@@ -13,10 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from state import codec
-from state.database import Row, among, upsert
+from state.database import Row, among, elements, upsert
 from state.queries import RECORDS
 from state.scope import Scope
-from state.tables import RECORD
+from state.tables import RECORD, SWEPT
 from syncline.cursor import Cursor
 from syncline.records import Record, Side
 
@@ -30,7 +30,12 @@ _SAVE_CURSOR = sa.text(
     "INSERT INTO cursor (sync_id, side, at_us, ref, token) VALUES (:s, :side, :at_us, :ref, :token)"
     " ON CONFLICT (sync_id, side) DO UPDATE SET at_us = excluded.at_us, ref = excluded.ref, token = excluded.token"
 )
-_SWEPT = sa.text("INSERT INTO swept (sync_id, side, ref) VALUES (:s, :side, :ref) ON CONFLICT DO NOTHING")
+_SWEPT = sa.insert(SWEPT).from_select(
+    ("sync_id", "side", "ref"),
+    sa.select(sa.bindparam("s", type_=sa.Integer), sa.bindparam("side", type_=sa.SmallInteger), sa.cast(elements("refs"), sa.Text))
+    .where(sa.true())  # without a WHERE, SQLite would take ON for a join's
+    .suffix_with("ON CONFLICT DO NOTHING"),
+)
 _DIGESTS = sa.select(RECORD.c.ref, RECORD.c.digest).where(
     RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("side"), among(RECORD.c.ref, "refs"), RECORD.c.digest.is_not(None)
 )
@@ -84,8 +89,8 @@ class Observations:
     def digests(self, side: Side, refs: Sequence[str]) -> dict[str, bytes]:
         """The stored digests of these refs; those we do not know are absent."""
         with self._scope.read() as connection:
-            rows = connection.execute(_DIGESTS, {**self._of(side), "refs": codec.dumps(refs)}).all()
-        return {row.ref: bytes(row.digest) for row in rows}
+            rows = connection.execute(_DIGESTS, {**self._of(side), "refs": codec.dumps(refs)})
+            return dict(rows.all())  # type: ignore[arg-type]
 
     def versions(self, side: Side, refs: Sequence[str]) -> dict[str, str]:
         """The newest versions seen of these refs, for conditional writes; those without one are absent."""
@@ -110,7 +115,8 @@ class Observations:
             staged = self._stage(connection, side, observations, force) if observations else 0
             if cursor is not None:
                 connection.execute(_SAVE_CURSOR, {**self._of(side), "at_us": cursor.at_us, "ref": cursor.ref, "token": cursor.token})
-            self._scope.db.many(connection, _SWEPT, [{**self._of(side), "ref": ref} for ref in swept])
+            if swept:
+                connection.execute(_SWEPT, {**self._of(side), "refs": codec.dumps(swept)})
         return staged
 
     def observe_moved(self, side: Side, observations: Sequence[Observation], now_us: int = 0) -> int:

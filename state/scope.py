@@ -1,7 +1,5 @@
 """One sync in one database: what every part of the store works in. `state` alone imports this."""
 
-# ruff: noqa: S608  (statements are put together from literals of this module; values are always bound)
-
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -12,6 +10,9 @@ import sqlalchemy as sa
 
 from state.database import Database
 from syncline.errors import LockHeld
+
+_CURRENT = sa.text("SELECT fencing FROM lease WHERE sync_id = :s")
+_CURRENT_SHARED = sa.text("SELECT fencing FROM lease WHERE sync_id = :s FOR SHARE")
 
 
 @dataclass(slots=True)
@@ -36,7 +37,6 @@ class Scope:
             yield connection
 
     def _check(self, connection: sa.Connection) -> None:
-        lock = "" if self.db.sqlite else " FOR SHARE"
-        current = connection.execute(sa.text(f"SELECT fencing FROM lease WHERE sync_id = :s{lock}"), {"s": self.sync_id}).scalar()
+        current = connection.execute(_CURRENT if self.db.sqlite else _CURRENT_SHARED, {"s": self.sync_id}).scalar()
         if current != self.fencing:
             raise LockHeld("another run has taken this sync over; this one wrote nothing more")

@@ -269,4 +269,4 @@ def _table(name: str) -> Table:
 
 
 SYNC, RECORD, CONTACT, CHANGE_LOG = _table("sync"), _table("record"), _table("contact"), _table("change_log")
-OUTBOX, HOLD, PLAN_CHUNK = _table("outbox"), _table("hold"), _table("plan_chunk")
+OUTBOX, HOLD, PLAN_CHUNK, SWEPT = _table("outbox"), _table("hold"), _table("plan_chunk"), _table("swept")

@@ -88,7 +88,8 @@ class _Batch:
         keys = dict(zip((plan.contact_id for plan in made), new_key(len(made)), strict=True)) if made else {}
         ids = codec.dumps([plan.contact_id for plan in plans if not plan.new])
         known = {row.id: row for row in self._connection.execute(CONTACTS, {"s": self._scope.sync_id, "ids": ids})}
-        holds = open_holds(self._connection, self._scope)
+        refs = [ref for plan in plans if plan.new for ref in plan.refs.values()]
+        holds = open_holds(self._connection, self._scope, [plan.contact_id for plan in plans if not plan.new], refs)
         for plan in plans:
             old = known.get(plan.contact_id)
             owners: list[Owner] = [plan.contact_id, *(plan.refs.items() if plan.new else ())]

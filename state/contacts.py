@@ -98,7 +98,7 @@ class Contacts:
             refs = codec.dumps([member[side] for member in members if side in member])
             values = {"s": self._scope.sync_id, "side": codec.SIDE_NO[side], "refs": refs}
             rows |= {(side, row.ref): row for row in connection.execute(RECORDS, values)}
-        holds = open_holds(connection, self._scope) if members else {}
+        holds = open_holds(connection, self._scope, (), [ref for member in members for ref in member.values()])
         fresh = []
         for number, member in enumerate(members):
             sides = {side: side_state(rows[side, ref]) for side, ref in member.items()}
@@ -115,7 +115,7 @@ class Contacts:
         records: dict[int, list[Any]] = {}
         for row in connection.execute(RECORDS_OF, {**values, "ids": codec.dumps([*ids, *losers])}):
             records.setdefault(row.contact_id, []).append(row)
-        holds = open_holds(connection, self._scope)
+        holds = open_holds(connection, self._scope, ids)
         found = {row.id: row for row in connection.execute(CONTACTS, values)}
         lost: dict[int, list[Any]] = {}
         for loser, winner in sorted(losers.items()):

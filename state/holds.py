@@ -4,8 +4,6 @@ A hold belongs to a contact, or to an unlinked record while there is no contact.
 what was open and stays open keeps its age. Each opening is logged as `hold`, each closing as `release`.
 """
 
-# ruff: noqa: S608  (statements are put together from literals of this module; values are always bound)
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from state import codec
+from state.database import among
 from state.log import Appender
 from state.scope import Scope
+from state.tables import HOLD
 from syncline.log import Entry
 from syncline.plan import Hold
 from syncline.records import SIDES, Side
@@ -25,6 +25,10 @@ Owner = int | tuple[Side, str]
 """A contact id, or the (side, ref) of an unlinked record."""
 
 AMBIGUOUS = "Ambiguous"
+_ALL = sa.select(HOLD).where(HOLD.c.sync_id == sa.bindparam("s")).order_by(HOLD.c.id)
+_OF_CONTACTS = _ALL.where(HOLD.c.open == 1, among(HOLD.c.contact_id, "ids"))
+_OF_RECORDS = _ALL.where(HOLD.c.open == 1, HOLD.c.contact_id.is_(None), among(HOLD.c.ref, "refs"))
+AMBIGUOUS_HOLDS = _ALL.where(HOLD.c.open == 1, HOLD.c.contact_id.is_(None), HOLD.c.code == AMBIGUOUS)
 _OPEN = sa.text(
     "INSERT INTO hold (sync_id, contact_id, side, ref, field, code, reason, open, opened_us, opened_run)"
     " VALUES (:s, :contact_id, :side, :ref, :field, :code, :reason, 1, :now, :run) RETURNING id"
@@ -62,29 +66,30 @@ class Holds:
 
     def holds(self, contact_id: int | None = None, code: str | None = None, open_only: bool = True, limit: int = 1000) -> list[HoldRow]:
         """Holds that meet every given condition, oldest first."""
-        tail = (" AND open = 1" if open_only else "") + (" AND contact_id = :c" if contact_id is not None else "")
-        tail += " AND code = :code" if code is not None else ""
+        where = [HOLD.c.open == 1] if open_only else []
+        where += [] if contact_id is None else [HOLD.c.contact_id == contact_id]
+        where += [] if code is None else [HOLD.c.code == code]
         with self._scope.read() as connection:
-            return select_holds(connection, self._scope, tail + " ORDER BY id LIMIT :limit", c=contact_id, code=code, limit=limit)
+            return select_holds(connection, self._scope, _ALL.where(*where).limit(limit))
 
 
-def select_holds(connection: sa.Connection, scope: Scope, tail: str, **values: Any) -> list[HoldRow]:
-    """Holds of this sync that meet `tail`, the rest of a WHERE clause."""
-    query = sa.text(f"SELECT * FROM hold WHERE sync_id = :s{tail}")
-    rows = connection.execute(query, {"s": scope.sync_id, **{k: v for k, v in values.items() if f":{k}" in tail}}).all()
+def select_holds(connection: sa.Connection, scope: Scope, query: sa.Select[Any], **values: Any) -> list[HoldRow]:
+    """Holds of this sync, by a select on `HOLD` with the parameter `s`."""
     return [
         HoldRow(
             row.id, row.contact_id, None if row.side is None else SIDES[row.side], row.ref, row.field, row.code, row.reason, bool(row.open),
             row.opened_us, row.opened_run, row.closed_us,
         )
-        for row in rows
+        for row in connection.execute(query, {"s": scope.sync_id, **values})
     ]  # fmt: skip
 
 
-def open_holds(connection: sa.Connection, scope: Scope) -> dict[Owner, list[HoldRow]]:
-    """All open holds, by owner. There are few: every one of them waits for a person."""
+def open_holds(connection: sa.Connection, scope: Scope, contacts: Sequence[int], refs: Sequence[str] = ()) -> dict[Owner, list[HoldRow]]:
+    """The open holds of these contacts, and of unlinked records with these refs, by owner."""
     found: dict[Owner, list[HoldRow]] = {}
-    for row in select_holds(connection, scope, " AND open = 1 ORDER BY id"):
+    for row in select_holds(connection, scope, _OF_CONTACTS, ids=codec.dumps(contacts)) if contacts else ():
+        found.setdefault(row.owner, []).append(row)
+    for row in select_holds(connection, scope, _OF_RECORDS, refs=codec.dumps(refs)) if refs else ():
         found.setdefault(row.owner, []).append(row)
     return found
 

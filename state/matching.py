@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from state import codec
 from state.database import Row, among
-from state.holds import AMBIGUOUS, Owner, select_holds, settle_holds
+from state.holds import AMBIGUOUS, AMBIGUOUS_HOLDS, Owner, select_holds, settle_holds
 from state.log import Appender, appending, contact_keys
 from state.scope import Scope
 from state.tables import RECORD
@@ -197,8 +197,7 @@ class Matching:
         self, connection: sa.Connection, log: Appender, waiting: dict[tuple[Side, str], str], now_us: int, run_id: int | None
     ) -> None:
         current: dict[Owner, list[Any]] = {}
-        tail = " AND open = 1 AND contact_id IS NULL AND code = :code ORDER BY id"
-        for row in select_holds(connection, self._scope, tail, code=AMBIGUOUS):
+        for row in select_holds(connection, self._scope, AMBIGUOUS_HOLDS):
             current.setdefault(row.owner, []).append(row)
         for owner in sorted(set(waiting) | set(current), key=str):
             wanted = [Hold(AMBIGUOUS, waiting[owner])] if owner in waiting else []

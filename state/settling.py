@@ -263,7 +263,7 @@ class _Batch:
         ]
 
     def _holds(self, log: Appender, held: Sequence[Settled], keys: dict[int, bytes | None], now_us: int, run_id: int) -> None:
-        current = open_holds(self._connection, self._scope) if held else {}
+        current = open_holds(self._connection, self._scope, [settled.row.contact_id for settled in held])
         there = {(row.contact_id, row.field, row.code) for rows in current.values() for row in rows}
         for owner, hold in ((s.row.contact_id, hold) for s in held for hold in _holds_of(s)):
             if (owner, hold.field, hold.code) not in there:

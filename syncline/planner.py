@@ -359,6 +359,7 @@ def _create_one(field_: Field, draft: Draft, source: Side, native: Native, trait
     if value is not MISSING and not is_blank(value):
         draft.view[field_.name] = value
     if not field_.may_write(target):
+        draft.waiting[source].update(field_.lenses[source].names)  # it is told by the other side: nothing is agreed yet
         return None
     if field_.consent:
         state = draft.contact.sides[source]

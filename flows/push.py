@@ -127,18 +127,23 @@ def _look_again(sender: Sender, rows: Sequence[OutboxRow]) -> tuple[list[OutboxR
 def _look_for_lost_creates(sender: Sender, creates: Sequence[OutboxRow]) -> tuple[list[OutboxRow], list[Settled]]:
     """A create that was being sent when we died may have been applied: look it up by the create key before sending it again."""
     key = sender.connector.capabilities.create_key
-    lost = [row for row in creates if row.state == "sending" and key in row.fields]
+    lost = [row for row in creates if row.state == "sending"] if key else []
     if not lost:
         return list(creates), []
-    found = {_fold(r.fields.get(key)): r for r in _find(sender, key, [str(row.fields[key]) for row in lost])}
+    found = {_fold(r.fields.get(key)): r for r in _find(sender, key, [_created_as(row, key) for row in lost])}
     ready, settled = [row for row in creates if row not in lost], []
     for row in lost:
-        record = found.get(_fold(row.fields[key]))
+        record = found.get(_fold(_created_as(row, key)))
         if record is None:
             ready.append(row)
         else:
             settled.append(_applied(sender, row, record))
     return ready, settled
+
+
+def _created_as(row: OutboxRow, key: str) -> str:
+    """The value of the create key this row was, or would be, created with: a mapped field's, or the change's own key."""
+    return str(row.fields.get(key, row.key))
 
 
 def _as_expected(row: OutboxRow, record: Record) -> bool:
@@ -287,8 +292,8 @@ def _lost_create(sender: Sender, row: OutboxRow, error: SyncError) -> Iterator[R
         yield from _read(sender, [error.ref])
         return
     key = sender.connector.capabilities.create_key
-    if key in row.fields:
-        yield from _find(sender, key, [str(row.fields[key])])
+    if key:
+        yield from _find(sender, key, [_created_as(row, key)])
 
 
 # ---------------------------------------------------------------- settle

@@ -128,7 +128,7 @@ class Settings:
 
     base_url: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     call_budget: int | None = None
     timeout_s: float = 60.0
 

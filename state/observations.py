@@ -90,7 +90,7 @@ class Observations:
         """The stored digests of these refs; those we do not know are absent."""
         with self._scope.read() as connection:
             rows = connection.execute(_DIGESTS, {**self._of(side), "refs": codec.dumps(refs)})
-            return dict(rows.all())  # type: ignore[arg-type]
+            return dict(rows.all())
 
     def versions(self, side: Side, refs: Sequence[str]) -> dict[str, str]:
         """The newest versions seen of these refs, for conditional writes; those without one are absent."""

@@ -141,3 +141,21 @@ def test_pages_are_the_same_however_long_they_are(sync: SyncStore) -> None:
     assert long == short
     assert [contact.contact_id for contact in long] == list(range(1, 10))
     assert sum(len(contact.sides) == 2 for contact in long) == 4
+
+
+def test_a_record_that_waits_under_one_key_is_not_paired_by_another(sync: SyncStore) -> None:
+    sync.stage("crm", [seen("c1", "ann", key_2="x"), seen("c2", "ann")])
+    sync.stage("marketing", [seen("m1", "bob", key_2="x")])
+    assert sync.match_records(1, None).paired == 0
+    assert {hold.ref for hold in sync.holds()} == {"c1", "c2", "m1"}
+    assert decide(sync) == []
+
+
+def test_nobody_joins_a_contact_that_was_merged_away(sync: SyncStore) -> None:
+    linked(sync, "ann"), linked(sync, "bob")
+    sync.stage("crm", [seen("c-ann", at_us=200, absorbed=("c-bob",))])
+    for merge in sync.merges():
+        sync.apply_merge(merge, None, 50)
+    sync.stage("crm", [seen("c-late", "bob")])
+    summary = sync.match_records(60, None)
+    assert (summary.paired, summary.ambiguous, sync.contact_by("crm", "c-late")) == (0, 1, None)

@@ -6,7 +6,7 @@ A record whose digest equals the stored one is done here: no lens, no merge. Not
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from queue import Queue
@@ -25,6 +25,9 @@ from syncline.records import SIDES, Record, Side
 
 AHEAD = 2
 """Pages that may wait, both sides together: one being staged, one ready."""
+
+TOGETHER = 500
+"""Records staged in one transaction, at least: where a vendor's pages are small, several of them."""
 
 CONFIRM = 500
 """Suspected deletes are read again in groups of this size."""
@@ -71,13 +74,28 @@ def observe(context: Context, *, full: bool, progress: Progress) -> dict[Side, O
         if full and not (cursors[side] and cursors[side].token):
             context.sync.begin_sweep(side)
     progress.stage("observe")
-    for side, page in _pages(context, cursors, full):
+    for side, page in _gathered(_pages(context, cursors, full)):
         _stage(context, side, page, found[side])
         progress.advance(len(page.records))
     for side in SIDES:
         if found[side].full and found[side].complete and full:
             _find_deletes(context, side, found[side])
     return found
+
+
+def _gathered(pages: Iterator[tuple[Side, Page]]) -> Iterator[tuple[Side, Page]]:
+    """Following pages of a side as one, its cursor the last one's. Pages lost to an error are read again next time."""
+    held: dict[Side, list[Page]] = {side: [] for side in SIDES}
+    for side, page in pages:
+        held[side].append(page)
+        if sum(len(each.records) for each in held[side]) >= TOGETHER:
+            yield side, _as_one(held[side])
+            held[side] = []
+    yield from ((side, _as_one(some)) for side, some in held.items() if some)
+
+
+def _as_one(pages: Sequence[Page]) -> Page:
+    return Page([record for page in pages for record in page.records], pages[-1].cursor, pages[-1].complete)
 
 
 def _pages(context: Context, cursors: dict[Side, Cursor | None], full: bool) -> Iterator[tuple[Side, Page]]:
@@ -106,9 +124,7 @@ def _pages(context: Context, cursors: dict[Side, Cursor | None], full: bool) -> 
                 thread.join(0.01)
 
 
-def _poll(
-    context: Context, side: Side, cursor: Cursor | None, full: bool, queue: Queue[Any], stop: threading.Event
-) -> None:
+def _poll(context: Context, side: Side, cursor: Cursor | None, full: bool, queue: Queue[Any], stop: threading.Event) -> None:
     spec = context.mapping.sides[side]
     start = None if full and not (cursor and cursor.token) else cursor
     try:
@@ -162,4 +178,3 @@ def read_again(context: Context, side: Side, refs: list[str]) -> Iterator[Observ
     spec, connector, salt = context.mapping.sides[side], context.connectors[side], salt_of(context)
     for record in connector.read(spec.object, spec.native, refs):
         yield observation(context, side, record, digest_of(record, salt))
-

@@ -107,7 +107,7 @@ def most_restrictive(d: Dispute) -> Ruling | None:
 
 
 def _voice(d: Dispute, side: Side) -> Value:
-    """What a side says of consent, MISSING when nothing. It still stands by an opt-out it showed before, and, fallen silent, by any restriction."""
+    """What a side says of consent, MISSING when nothing. It stands by an opt-out it showed before; fallen silent, by any restriction."""
     now, said = d.now[side], d.base[side]
     silent, rank = _silent(d.rule, now), _rank(d.rule, said)
     if rank > 0 and (silent or rank == len(d.rule.order) - 1):
@@ -146,8 +146,7 @@ def union(d: Dispute) -> Ruling:
     sets = {side: _elements(d.now[side]) for side in SIDES}
     removed: set[str] = set()
     for side in SIDES:
-        ignored = is_blank(d.now[side]) and d.on_blank.get(side) == "ignore"
-        if d.base[side] is not MISSING and not ignored:
+        if not (is_blank(d.now[side]) and d.on_blank.get(side) == "ignore"):
             removed |= _elements(d.base[side]) - sets[side]
     merged = (sets[CRM] | sets[MARKETING]) - removed
     return Ruling(tuple(sorted(merged)) or None, None, "both sides' elements are kept, removals too")

@@ -1,7 +1,7 @@
 """How far a poll may claim to have read. Connectors build cursors; the store keeps them; nobody else looks inside.
 
 A cursor is (system time, ref): everything at or before it has been *staged*, not merely seen. A poll starts `overlap` before it, because
-rows become visible late. It may be advanced to "when the finished poll began" by the vendor's own clock, never by ours, and never backwards.
+rows become visible late. It may be advanced to "when the finished poll began" by the vendor's own clock, not by ours, and never backwards.
 """
 
 from __future__ import annotations

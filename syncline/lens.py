@@ -1,4 +1,4 @@
-"""Lenses: how one canonical field is read from, and written into, the native fields of one side. Used by mappings to build, by merge to run.
+"""Lenses: how one canonical field is read from, and written into, the native fields of one side. Mappings build them, merge runs them.
 
 A lens has `get(native) → value` and `put(value, native) → native changes`. Laws, modulo the field's canonical form:
 

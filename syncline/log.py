@@ -30,7 +30,7 @@ class Entry:
     """One thing that happened to one contact (or to the sync itself, `contact_id` None).
 
     `side`/`ref`: the record the value came from. `old`/`new`: JSON values; for `create` and `link` `new` is `{"refs": …, "view": …}`, for
-    `receipt` `{"results": [[seq, result], …], "refs": [[contact_id, side, ref], …]}`. `rule`, `evidence`, `reason`: why. `to`: sides written.
+    `receipt` `{"results": [[seq, result], …], "refs": [[contact_id, side, ref], …]}`. `rule`, `evidence`, `reason`: why. `to`: sides.
     """
 
     kind: Kind

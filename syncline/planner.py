@@ -286,7 +286,9 @@ def _with_view(entry: Entry, view: Mapping[str, Value]) -> Entry:
 
 
 def _in_scope(mapping: CompiledMapping, native: Mapping[Side, Native]) -> bool:
-    return all(mapping.policy.scope[side](values(mapping, side, native[side]), native[side]) for side in SIDES if side in mapping.policy.scope)
+    return all(
+        mapping.policy.scope[side](values(mapping, side, native[side]), native[side]) for side in SIDES if side in mapping.policy.scope
+    )
 
 
 def _left_scope(mapping: CompiledMapping, draft: Draft, native: Mapping[Side, Native], traits: Mapping[Side, Traits]) -> ContactPlan:
@@ -296,7 +298,9 @@ def _left_scope(mapping: CompiledMapping, draft: Draft, native: Mapping[Side, Na
         draft.entries.append(Entry("unlink", contact.contact_id, reason="left the scope"))
         return _finish(draft, "unlinked")
     if leave == "archive":
-        outside = next(s for s in SIDES if s in mapping.policy.scope and not mapping.policy.scope[s](values(mapping, s, native[s]), native[s]))
+        outside = next(
+            s for s in SIDES if s in mapping.policy.scope and not mapping.policy.scope[s](values(mapping, s, native[s]), native[s])
+        )
         return _finish(draft, "deleted", [_archive(draft, other(outside), "left the scope", traits)])
     for field_ in mapping.fields:
         if field_.consent:
@@ -327,7 +331,19 @@ def _create(mapping: CompiledMapping, draft: Draft, source: Side, traits: Mappin
     refs = {source: contact.sides[source].ref}
     reason = f"{TITLE[source]} has this person and {TITLE[target]} does not"
     draft.entries.append(
-        Entry("create", contact.contact_id, None, source, refs[source], None, {"refs": refs, "view": dict(draft.view)}, "create", "none", reason, (target,))
+        Entry(
+            "create",
+            contact.contact_id,
+            None,
+            source,
+            refs[source],
+            None,
+            {"refs": refs, "view": dict(draft.view)},
+            "create",
+            "none",
+            reason,
+            (target,),
+        )
     )
     draft.count("creates")
     held = draft.waiting[source]
@@ -393,14 +409,16 @@ def _consent_at_birth(field_: Field, value: Value, state: SideState) -> Value:
 
 
 def _died(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, traits: Mapping[Side, Traits]) -> ContactPlan:
-    """A delete seen on one side: follow the policy, unless the living record was edited since; then the edit survives and the pair parts."""
+    """A delete seen on one side: follow the policy, unless the living record was edited since: the edit survives, the pair parts."""
     contact = draft.contact
     how = {"archived": "archived", "gone": "deleted", "merged": "merged away"}[contact.sides[dead].liveness]
     draft.entries.append(Entry("delete", contact.contact_id, None, dead, contact.sides[dead].ref, reason=f"{how} in {TITLE[dead]}"))
     wish = mapping.policy.delete_seen_in.get(dead, "unlink")
     if wish == "archive" and _edited(mapping, contact.sides[alive], alive):
         reason = f"{TITLE[alive]} changed it since it was {how} in {TITLE[dead]}; the edit is kept and the pair parts"
-        draft.entries.append(Entry("unlink", contact.contact_id, None, alive, contact.sides[alive].ref, rule="edit_survives", reason=reason))
+        draft.entries.append(
+            Entry("unlink", contact.contact_id, None, alive, contact.sides[alive].ref, rule="edit_survives", reason=reason)
+        )
         return _finish(draft, "unlinked")
     if wish == "archive":
         return _finish(draft, "deleted", [_archive(draft, alive, f"{how} in {TITLE[dead]}", traits)])
@@ -454,7 +472,9 @@ def _undelete(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, t
     reason = f"it is live again in {TITLE[alive]}"
     draft.entries.append(Entry("restore", contact.contact_id, None, alive, contact.sides[alive].ref, reason=reason, to=(dead,)))
     draft.count("updates")
-    write = Write(dead, "restore", state.ref, {}, consent, anchor=_anchor(state.shadow or state.seen, traits[dead]), entries=(len(draft.entries) - 1,))
+    write = Write(
+        dead, "restore", state.ref, {}, consent, anchor=_anchor(state.shadow or state.seen, traits[dead]), entries=(len(draft.entries) - 1,)
+    )
     for side in SIDES:
         draft.waiting[side].update(contact.sides[side].seen)
     return _finish(draft, "active", [write])

@@ -1,4 +1,4 @@
-"""Only consent: every interleaving of what people can do to it on two sides, and of rounds, up to a depth; states that look alike are one."""
+"""Only consent: every interleaving of what people can do to it on two sides, and of rounds, to a depth; states that look alike are one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from kernel_modules import Kernel
-from world import CONSENT, FAR, ORDER, SIDES, World, mapping
+from native import CONSENT, ORDER, mapping
+from world import FAR, SIDES, World
 
 WORDS = {"crm": CONSENT["full"], "marketing": CONSENT["marketing"]}
 EVENTS: dict[str, tuple[str, Any, bool]] = {
@@ -40,7 +41,10 @@ def start(k: Kernel, crm: Any, marketing: Any) -> Step:
 def explore(k: Kernel, depth: int) -> int:
     """Check every round on every path of `depth` events; the number of different states seen."""
     seen: set[Any] = set()
-    frontier = [start(k, crm, marketing) for crm, marketing in (("in", "sub"), ("none", "sub"), ("out", "unsub"), ("none", "asked"), ("in", "cleaned"))]
+    frontier = [
+        start(k, crm, marketing)
+        for crm, marketing in (("in", "sub"), ("none", "sub"), ("out", "unsub"), ("none", "asked"), ("in", "cleaned"))
+    ]
     for _ in range(depth):
         fresh = []
         for step in frontier:
@@ -79,7 +83,9 @@ def _round(step: Step) -> Step:
     world = step.world.clone()
     shown = {side: world.vendors[side][side] for side in SIDES}
     words = {side: WORDS[side].get(record.fields["consent"], "unknown") for side, record in shown.items()}
-    out_us = max([step.out_us, *(record.modified_us for side, record in shown.items() if words[side] == "opted_out" and _fresh(world, side))])
+    out_us = max(
+        [step.out_us, *(record.modified_us for side, record in shown.items() if words[side] == "opted_out" and _fresh(world, side))]
+    )
     if set(words.values()) == {"opted_in"}:
         out_us = 0  # both sides were told, each by itself: the engine has nothing to write, and nothing to defend
     proof_us = max((record.proof.at_us for record in shown.values() if record.proof), default=0)

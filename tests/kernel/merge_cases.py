@@ -67,9 +67,7 @@ def rules(k: Kernel) -> dict[str, Any]:
 
 def mirrored(rule: Any) -> Any:
     """The same rule with the sides' names exchanged."""
-    return replace(
-        rule, tie=FAR[rule.tie], side=rule.side and FAR[rule.side], may_regress=rule.may_regress and FAR[rule.may_regress]
-    )
+    return replace(rule, tie=FAR[rule.tie], side=rule.side and FAR[rule.side], may_regress=rule.may_regress and FAR[rule.may_regress])
 
 
 def field(k: Kernel, case: Case, mirror: bool = False) -> Any:

@@ -1,4 +1,4 @@
-"""A bounded breadth-first search: two people, few events each, every order, a round possible after each. The vendors are asked after each step."""
+"""A bounded breadth-first search: two people, few events each, every order, a round possible after each. The vendors are asked each time."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from kernel_modules import Kernel
+from native import mapping
 from planner_checks import folds_to_the_tables
-from world import FAR, SIDES, World, mapping
+from world import FAR, SIDES, World
 
 PEOPLE = ("1", "2")
 
@@ -86,12 +87,8 @@ def _edit(state: State, side: str, left: tuple[int, int, int, int, int]) -> Stat
 
 def _look(state: State) -> Any:
     world = state.world
-    records = [
-        (side, ref, r.liveness, *map(str, r.fields.values())) for side in SIDES for ref, r in sorted(world.vendors[side].items())
-    ]
-    kept = [
-        (one.state, *sorted(one.refs.items()), str(one.shadows), str(one.view), str(one.losers)) for one in world.contacts.values()
-    ]
+    records = [(side, ref, r.liveness, *map(str, r.fields.values())) for side in SIDES for ref, r in sorted(world.vendors[side].items())]
+    kept = [(one.state, *sorted(one.refs.items()), str(one.shadows), str(one.view), str(one.losers)) for one in world.contacts.values()]
     times = sorted({r.modified_us for side in SIDES for r in world.vendors[side].values()})
     order = [times.index(r.modified_us) for side in SIDES for r in world.vendors[side].values()]
     return (state.left, state.human_deleted, state.out, tuple(records), tuple(kept), tuple(order))

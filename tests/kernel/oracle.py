@@ -40,7 +40,7 @@ def plain(symbol: str) -> str:
     return BLANK if symbol in "0e" else symbol
 
 
-def answer(case: Case) -> None | str | tuple[str, str | None, str | None]:
+def answer(case: Case) -> str | tuple[str, str | None, str | None] | None:
     left, right, base = plain(case.left), plain(case.right), {"L": plain(case.base_l), "R": plain(case.base_r)}
     if "." in (left, right):
         return None

@@ -7,14 +7,17 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from kernel_modules import Kernel
-from world import FAR, SIDES, STAGES, World, canons, mapping
+from native import STAGES, canons, mapping
+from world import FAR, SIDES, World
 
 FIELDS = ("email", "first", "last", "phone", "company", "source", "birthday", "stage", "tags")
 NORMALISERS: dict[str, Callable[[Any], Any]] = {
     "none": lambda value: value,
     "trim": lambda value: value.strip() if isinstance(value, str) else value,
     "lower": lambda value: value.lower() if isinstance(value, str) and value[1:2] != "_" else value,
-    "upper": lambda value: value.upper() if isinstance(value, str) and value[1:2] != "_" and ";" not in value and value[:1] != "t" else value,
+    "upper": lambda value: (
+        value.upper() if isinstance(value, str) and value[1:2] != "_" and ";" not in value and value[:1] != "t" else value
+    ),
     "null": lambda value: None if value == "" else value,
 }
 
@@ -28,7 +31,9 @@ class Edit(NamedTuple):
 
 def edited_world(k: Kernel, edits: Sequence[Edit], normal: tuple[str, str], seed: int) -> tuple[World, dict[tuple[str, str], Any]]:
     """A linked, quiet pair of records, perturbed; and the last thing each side says of each field it edited."""
-    world = World(k, mapping(k, FIELDS), {side: NORMALISERS[name] for side, name in zip(SIDES, normal, strict=True)}, rng=random.Random(seed))
+    world = World(
+        k, mapping(k, FIELDS), {side: NORMALISERS[name] for side, name in zip(SIDES, normal, strict=True)}, rng=random.Random(seed)
+    )
     base = {name: f"{name} base" for name in FIELDS} | {"email": "ann@people.example", "tags": "ta;tb"}
     for side in SIDES:
         world.add(side, side, **base | {"stage": f"{side[0]}_mql", "first": "Ann", "source": f"{side} base"})
@@ -52,20 +57,27 @@ def _value(edit: Edit, number: int, now: dict[str, Any]) -> Any:
     return f" {edit.field} {number} Given {edit.side}" if edit.field != "email" else f"Ann{number}@people.example "
 
 
-def converges(k: Kernel, edits: Sequence[Edit], normal: tuple[str, str], seed: int, unanswered: bool = False) -> None:
-    """I1, I2, I5, I7, I14, I17, I21 after any edits, whatever the vendors make of what they are told."""
+def converges(k: Kernel, edits: Sequence[Edit], normal: tuple[str, str], seed: int, fault: str = "") -> None:
+    """I1, I2, I5, I7, I14, I17, I21 after any edits, whatever the vendors make of what they are told.
+
+    `fault`: the first round's pushes are `unanswered`, or never made (`lost`).
+    """
     world, said = edited_world(k, edits, normal, seed)
     _shadows_wait_for_echoes(world)
-    if unanswered:
-        world.round(unanswered=frozenset(SIDES))
+    if fault == "lost":
+        world.commit(1, world.plan(1))
+    else:
+        world.round(frozenset(SIDES) if fault else frozenset())
     before = len(world.pushed)
-    assert world.until_quiet() <= (2 if unanswered else 1), edits
+    if not fault:
+        _bases_are_what_vendors_show(world, {hold.field for hold in world.holds[1]})
+    assert world.until_quiet() <= (1 if fault else 0), edits
     entries = len(world.log)
     assert [world.round() for _ in range(3)] == [0, 0, 0] and len(world.log) == entries, edits
     held = {hold.field for hold in world.holds[1]}
     _same_on_both(world, held)
     _nothing_lost(world, said)
-    _minimal(world.pushed[:before] if unanswered else world.pushed, {edit.field for edit in edits})
+    _minimal(world.pushed[:before] if fault else world.pushed, {edit.field for edit in edits})
     _bases_are_what_vendors_show(world, held)
     folds_to_the_tables(world)
 

@@ -17,6 +17,6 @@ def test_it_becomes_quiet_and_nothing_is_lost(edits: list[Edit], habits: tuple[s
 
 
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
-@given(EDITS, st.integers(0, 9))
-def test_a_push_whose_answer_was_lost_changes_nothing_in_the_end(edits: list[Edit], seed: int) -> None:
-    converges(real(), edits, ("none", "none"), seed, unanswered=True)
+@given(EDITS, st.integers(0, 9), st.sampled_from(["unanswered", "lost"]))
+def test_a_push_that_was_lost_or_its_answer_changes_nothing_in_the_end(edits: list[Edit], seed: int, fault: str) -> None:
+    converges(real(), edits, ("none", "none"), seed, fault)

@@ -1,0 +1,56 @@
+"""All checks in a short form, quickest first: what a faulty kernel has to get past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import consent_machine
+import model_check
+import test_cases_of_fields
+import test_cases_of_lives
+import test_units
+from kernel_modules import Kernel
+from merge_cases import cases, cases_after_echo
+from merge_checks import agrees_with_the_oracle, mirrors, settles
+from oracle import SETTINGS
+from planner_checks import NORMALISERS, converges, seeded_edits
+
+
+def suite(k: Kernel) -> None:
+    """Raises on the first thing that is wrong."""
+    for check in _checks():
+        check(k)
+
+
+def caught(k: Kernel) -> bool:
+    try:
+        suite(k)
+    except Exception:  # noqa: BLE001 - a faulty kernel may fail in any way
+        return True
+    return False
+
+
+def _checks() -> Iterator[Callable[[Kernel], object]]:
+    for module in (test_units, test_cases_of_fields, test_cases_of_lives):
+        yield from (function for name, function in vars(module).items() if name.startswith("test_"))
+    yield from (_merges, _rounds)
+    yield lambda k: consent_machine.explore(k, 3)
+    yield lambda k: model_check.explore(k, 4)
+
+
+def _merges(k: Kernel) -> None:
+    for setting in SETTINGS:
+        agrees_with_the_oracle(k, islice(cases(setting), 0, None, 7))
+        agrees_with_the_oracle(k, islice(cases_after_echo(setting), 0, None, 3))
+        mirrors(k, islice(cases(setting), 0, None, 29))
+        settles(k, islice(cases(setting), 0, None, 29))
+
+
+def _rounds(k: Kernel) -> None:
+    habits = sorted(NORMALISERS)
+    for seed in range(60):
+        normal = (habits[seed % len(habits)], habits[seed // 7 % len(habits)])
+        converges(k, seeded_edits(seed), normal, seed)
+        converges(k, seeded_edits(seed + 1_000), ("none", "none"), seed, "unanswered")
+        converges(k, seeded_edits(seed + 2_000), ("none", "none"), seed, "lost")

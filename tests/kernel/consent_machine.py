@@ -47,24 +47,26 @@ def explore(k: Kernel, depth: int) -> int:
     ]
     for _ in range(depth):
         fresh = []
-        for step in frontier:
-            for after in _after(step):
-                look = _look(after)
-                if look not in seen:
-                    seen.add(look)
-                    fresh.append(after)
+        for moved in (moved for step in frontier for moved in _moves(step)):
+            if _new(seen, moved):
+                rounded = _round(moved)
+                fresh += [moved, rounded] if _new(seen, rounded) else [moved]
         frontier = fresh
     return len(seen)
 
 
-def _after(step: Step) -> Iterator[Step]:
+def _new(seen: set[Any], step: Step) -> bool:
+    before = len(seen)
+    seen.add(_look(step))
+    return len(seen) > before
+
+
+def _moves(step: Step) -> Iterator[Step]:
     for name, (side, word, proof) in EVENTS.items():
         if step.world.vendors[side][side].fields["consent"] != word or proof:
             world = step.world.clone()
             world.edit(side, side, proof, consent=word)
-            moved = Step(world, step.out_us, (*step.path, name))
-            yield moved
-            yield _round(moved)
+            yield Step(world, step.out_us, (*step.path, name))
 
 
 def _look(step: Step) -> Any:

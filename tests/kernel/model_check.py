@@ -1,4 +1,4 @@
-"""A bounded breadth-first search: two people, few events each, every order, a round possible after each. The vendors are asked each time."""
+"""A bounded breadth-first search: two people, few events each, every order, a round possible after each. The vendors are asked."""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ NEWEST = {"left": "L", "right": "R", "equal": "tie", "absent": "tie"}
 SETTINGS = {
     # name: (what happens in a dispute of two filled values, tie, does a blank count?)
     "prefer": ("L", "L", False), "newest": (NEWEST, "L", False), "newest_clear": (NEWEST, "R", True), "fill_blank": (NEWEST, "R", True),
-    "furthest": ("rank", "L", False), "most_restrictive": ("consent", "L", False), "union": ("sets", "L", False), "hold": ("held", "L", False),
+    "furthest": ("rank", "L", False), "most_restrictive": ("consent", "L", False), "union": ("sets", "L", False),
+    "hold": ("held", "L", False),
 }  # fmt: skip
 RANK = {BLANK: -1, "b": 0, "n": 1, "a": 2}
 ELEMENTS = {BLANK: "", "n": "x", "b": "y", "a": "xy"}

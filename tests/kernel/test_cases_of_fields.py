@@ -1,6 +1,5 @@
 """Identity, merge, consent and time: the cases that must come out right, by name, as far as they are decided without a network."""
 
-
 from kernel_modules import Kernel
 from native import mapping
 from pair import linked, shown

@@ -55,7 +55,8 @@ def test_guard_stops_above_the_limit_and_never_for_a_handful(kernel: Kernel) -> 
     table = [
         # limit, linked before, planned, allowed or None when it may go
         (limit(share=0.01), 1_000, 10, None), (limit(share=0.01), 1_000, 11, 10), (limit(share=0.01), 40, 5, None),
-        (limit(share=0.01), 40, 6, 5), (limit(share=0.29), 100, 29, None), (limit(share=0.29), 100, 30, 29), (limit(share=0.07), 100, 7, None),
+        (limit(share=0.01), 40, 6, 5), (limit(share=0.29), 100, 29, None), (limit(share=0.29), 100, 30, 29),
+        (limit(share=0.07), 100, 7, None),
         (limit(count=0), 1_000, 1, 0), (limit(count=0), 1_000, 0, None), (limit(count=3), 10, 3, None), (limit(count=3), 10, 4, 3),
         (limit(count=3, share=0.5), 1_000, 4, 3), (limit(count=900, share=0.5), 1_000, 501, 500), (limit(), 0, 9_999, None),
         (limit(share=0.0), 1_000, 5, None), (limit(share=0.0), 1_000, 6, 5), (limit(share=1.0), 0, 100, 5),

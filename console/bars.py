@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from flows.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from rich import progress as rich
 
 STAGES = {"observe": "reading both sides", "decide": "deciding", "commit": "noting", "push": "writing"}
 
@@ -35,12 +39,13 @@ def bars(*, quiet: bool = False) -> Iterator[Progress]:
 class _Bars:
     """One bar a stage; of unknown length until told."""
 
-    def __init__(self, drawn: object) -> None:
-        self._drawn: object = drawn
-        self._task: object = None
+    def __init__(self, drawn: rich.Progress) -> None:
+        self._drawn = drawn
+        self._task: rich.TaskID | None = None
 
     def stage(self, name: str, total: int | None = None) -> None:
-        self._task = self._drawn.add_task(STAGES.get(name, name), total=total)  # type: ignore[attr-defined]
+        self._task = self._drawn.add_task(STAGES.get(name, name), total=total)
 
     def advance(self, count: int) -> None:
-        self._drawn.advance(self._task, count)  # type: ignore[attr-defined]
+        if self._task is not None:
+            self._drawn.advance(self._task, count)

@@ -18,7 +18,7 @@ from console import demo_world, rounds, show
 from console.demo_edits import Edit, act, candidates
 from console.demo_oracle import Verdict, judge
 from console.opener import Opened, open_sync
-from console.show_log import line, story
+from console.show_log import brief, story
 from syncline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _answer(opened: Opened, edit: Edit, contact_ids: list[int | None], mark: int
     """What was done, and the lines of the log since then that concern it."""
     rows = [row for i in contact_ids if i is not None for row in story(opened.sync.entries(contact_id=i)) if row.seq > mark]
     rows = sorted((row for row in rows if not edit.fields or row.entry.field in edit.fields), key=lambda row: row.seq)
-    lines = [line(row) for row in rows]
+    lines = [brief(row) for row in rows]
     told.edits.append({"edit": edit.title, "done": edit.done, "log": lines, "note": edit.quiet})
     told.heading(edit.title)
     told.say(f"  {edit.done}")

@@ -13,7 +13,7 @@ DEFAULT = Path("mapping.yaml")
 
 Mapping = Annotated[Path | None, typer.Argument(metavar="[MAPPING]", help="The mapping file; mapping.yaml here when left out.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Limit = Annotated[int, typer.Option(min=1, help="Show at most so many (of each kind).")]
+Limit = Annotated[int, typer.Option(min=1, help="Show at most so many.")]
 
 
 def mapping_file(given: Path | None) -> Path:

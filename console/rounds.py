@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from console.options import Json, Limit, Mapping, mapping_file
+from console.options import Json, Mapping, mapping_file
 
 if TYPE_CHECKING:
     from flows.round import Kind, Report
 
 
-def plan(mapping: Mapping = None, limit: Limit = 10, as_json: Json = False) -> int:
+def plan(
+    mapping: Mapping = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most so many contacts under each heading.")] = 10,
+    as_json: Json = False,
+) -> int:
     """Show what a run would do, contact by contact and field by field. Writes nothing to either system."""
     from console import show, show_plan
     from console.bars import bars

@@ -38,7 +38,7 @@ def screen(*, stderr: bool = False) -> Console:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-    """A plain table; numbers stand right."""
+    """A plain table; numbers stand right, and columns of single words (names, addresses, variables) are never broken."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -47,7 +47,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], title: str = "
     drawn = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for at, head in enumerate(heads):
         right = bool(rows) and all(isinstance(row[at], int) for row in rows)
-        drawn.add_column(Text(head), justify="right" if right else "left", overflow="fold")
+        words = all(" " not in str(row[at]) for row in rows)
+        drawn.add_column(Text(head), justify="right" if right else "left", overflow="fold", no_wrap=words)
     for row in rows:
         drawn.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
     screen().print(drawn)

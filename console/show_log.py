@@ -28,6 +28,12 @@ def line(row: LogRow) -> str:
     return f"#{row.seq} {when(row.at_us)}{run}{contact}  {what(row)}{result}"
 
 
+def brief(row: LogRow) -> str:
+    """As `line`, for a reader who knows when it was and of whom it speaks."""
+    result = "" if row.result == "agreed" else f" ({row.result})"
+    return f"#{row.seq} {SPOKEN[row.entry.kind](row) if row.entry.kind in SPOKEN else entry_line(row.entry)}{result}"
+
+
 def what(row: LogRow) -> str:
     """What an entry says, with its source and evidence where it has them."""
     entry = row.entry

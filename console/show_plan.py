@@ -114,7 +114,8 @@ def entry_line(entry: Entry) -> str:
     if entry.kind in ("create", "link") and isinstance(entry.new, dict):
         shown = ", ".join(f"{name} {value(each)}" for name, each in entry.new.get("view", {}).items())
         return f"{entry.kind}{to}: {shown}{why}" if entry.kind == "create" else f"{entry.kind}{why}"
-    return f"{entry.kind}{' ' + entry.field if entry.field else ''}{to}{why}"
+    act = "archive" if (entry.kind, entry.field, entry.rule) == ("change", None, "merged") else entry.kind
+    return f"{act}{' ' + entry.field if entry.field else ''}{to}{why}"
 
 
 def hold_line(hold: Hold) -> str:

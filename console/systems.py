@@ -50,8 +50,10 @@ def connectors(as_json: Json = False) -> int:
     if as_json:
         show.document({"connectors": rows})
         return 0
-    heads = ("name", "title", "from", "objects", "what it can do", "variables it needs")
-    show.table(heads, [[row[k] if isinstance(row[k], str) else "\n".join(row[k]) for k in row] for row in rows])
+    heads = ("name", "title", "from", "objects", "variables it needs")
+    show.table(heads, [(r["name"], r["title"], r["origin"], "\n".join(r["objects"]), "\n".join(r["needs"])) for r in rows])
+    for row in rows:
+        typer.echo(f"{row['name']}: {'; '.join(row['can'])}")
     return 0
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from connectors.pace import Clock
 from sandbox.handles import Twins
 from tests.console.conftest import Command
 
@@ -88,7 +87,7 @@ def wrong_audience(_: World) -> None:
 @pytest.fixture(autouse=True)
 def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls are repeated as ever, without the pauses between them."""
-    monkeypatch.setattr(Clock, "sleep", lambda _self, _seconds: None)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
 
 
 Case = tuple[Callable[[World], None], str, int, str]

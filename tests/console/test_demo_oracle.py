@@ -15,7 +15,8 @@ PERSON = {
 }  # fmt: skip
 MEMBER = {
     "id": "a", "state": "live", "email_address": "Ana@People.example", "FNAME": "jose\u0301", "LNAME": "O'Brien",
-    "PHONE": "+353 1 555-0100", "COMPANY": "Blue Fjord", "COUNTRY": "IE", "BDAY": "1990-05-01", "member_rating": 3, "STAGE": "SQL", "status": "subscribed",
+    "PHONE": "+353 1 555-0100", "COMPANY": "Blue Fjord", "COUNTRY": "IE", "BDAY": "1990-05-01", "member_rating": 3, "STAGE": "SQL",
+    "status": "subscribed",
     "tags": ["trial", "vip"],
 }  # fmt: skip
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,7 +64,8 @@ def test_a_summary_tells_what_was_read_planned_and_written(connected: Path, twin
     make_person(twins, "both@people.example")
     said = syncline("sync")
     assert said.code == 0, said.err
-    for words in ("(all), 1 changed", "planned    1 links", "calls (", "written    ", "Run 1: In step."):
+    assert re.search(r"crm +read \d+ \(all\), \d+ changed; \d+ calls \(\d+ read", said.out)
+    for words in ("planned    1 links", "written    ", "Run 1: In step."):
         assert words in said.out
     assert said.err == ""
 
@@ -112,3 +118,15 @@ def test_json_is_one_document_even_for_an_error(connected: Path, monkeypatch: py
     said = syncline("sync", "--json")
     assert said.code == said.json["exit_code"] == 2
     assert said.json["error"] == said.err.strip()
+
+
+def test_a_person_at_a_terminal_sees_bars_and_they_never_reach_stdout(pair: str) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", "from console.app import main; main()", "sync", "--full"]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "xterm"}
+    done = subprocess.run(command, env=environ, stdout=subprocess.PIPE, stderr=theirs, check=True)
+    os.close(theirs)
+    drawn = os.read(ours, 65_536).decode(errors="replace")
+    os.close(ours)
+    assert "reading both sides" in drawn
+    assert "reading both sides" not in done.stdout.decode() and b"In step." in done.stdout

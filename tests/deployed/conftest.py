@@ -29,7 +29,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, twins: Twins) -> Iterator[
         server.cli("--no-prompt", "deploy", "--all")
         # Nobody waits five minutes for a test: one more schedule, of the same kind, that is due at once.
         server.cli("deployment", "schedule", "create", "sync-contacts/contacts", "--interval", "20")
-        server.start("worker", "start", "--pool", "syncline", "--query-seconds", "2")
+        server.start("worker", "start", "--pool", "syncline")
         yield server
 
 

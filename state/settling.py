@@ -195,8 +195,11 @@ class _Batch:
         """(shadow after the write, whether the echo shows something that is not ours: an edit, or a value the vendor gave a new record)."""
         sent = row.fields.keys() | row.consent.keys()
         if row.kind == "create" or old is None:
-            ours = {name: value for name, value in echo.fields.items() if name in sent}
-            return codec.dumps(ours), any(value not in _BLANK for name, value in echo.fields.items() if name not in sent)
+            # Consent is written apart, after the birth: what the record does not show is no agreement, and is judged again.
+            # A vendor may say "true" for our True.
+            unheard = {name for name, value in row.consent.items() if str(echo.fields.get(name, value)).lower() != str(value).lower()}
+            ours = {name: value for name, value in echo.fields.items() if name in sent - unheard}
+            return codec.dumps(ours), bool(unheard) or any(v not in _BLANK for name, v in echo.fields.items() if name not in sent)
         where = f"record {row.side}/{old['ref']}"
         seen = codec.native(old["seen"], f"{where}, seen")
         shadow = codec.native(old["shadow"], f"{where}, shadow") if old["shadow"] is not None else {}

@@ -18,7 +18,7 @@ from flows.progress import Progress
 from flows.settings import Context
 from state.observations import Observation
 from syncline.cursor import Cursor
-from syncline.errors import GuardTripped
+from syncline.errors import GuardTripped, SyncError
 from syncline.guard import emptied
 from syncline.ports import Page
 from syncline.records import SIDES, Record, Side
@@ -84,14 +84,20 @@ def observe(context: Context, *, full: bool, progress: Progress) -> dict[Side, O
 
 
 def _gathered(pages: Iterator[tuple[Side, Page]]) -> Iterator[tuple[Side, Page]]:
-    """Following pages of a side as one, its cursor the last one's. Pages lost to an error are read again next time."""
+    """Following pages of a side as one, its cursor the last one's. What was read before an error goes on too: it need not be read again."""
     held: dict[Side, list[Page]] = {side: [] for side in SIDES}
-    for side, page in pages:
-        held[side].append(page)
-        if sum(len(each.records) for each in held[side]) >= TOGETHER:
-            yield side, _as_one(held[side])
-            held[side] = []
+    failure: SyncError | None = None
+    try:
+        for side, page in pages:
+            held[side].append(page)
+            if sum(len(each.records) for each in held[side]) >= TOGETHER:
+                yield side, _as_one(held[side])
+                held[side] = []
+    except SyncError as error:
+        failure = error
     yield from ((side, _as_one(some)) for side, some in held.items() if some)
+    if failure is not None:
+        raise failure
 
 
 def _as_one(pages: Sequence[Page]) -> Page:

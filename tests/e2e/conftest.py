@@ -19,6 +19,14 @@ def running_twins() -> Iterator[Twins]:
 
 
 @pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Nobody sleeps: the seconds that somebody wanted to wait are listed instead."""
+    wished: list[float] = []
+    monkeypatch.setattr("connectors.pace.time.sleep", wished.append)
+    return wished
+
+
+@pytest.fixture
 def world(running_twins: Twins, tmp_path: Path) -> World:
     running_twins.reset()
     return World(running_twins, tmp_path)

@@ -59,7 +59,8 @@ def refuse(planned: Planned, run_id: int, mapping_file: str) -> None:
         what = "; ".join(str(trip) for trip in planned.trips)
         raise GuardTripped(
             f"The plan of run {run_id} exceeds the limits of this mapping: {what}. Nothing was written. "
-            f"Look at it with `syncline plan {mapping_file}`; if it is right, `syncline sync {mapping_file} --approve {run_id}`."
+            f"Look at it with `syncline plan {mapping_file} --run {run_id}`; "
+            f"if it is right, `syncline sync {mapping_file} --approve {run_id}`."
         )
 
 

@@ -93,7 +93,7 @@ def _first(told: Story) -> None:
     report = _run(told, "sync")
     if report["trips"]:
         told.say(f"  It stopped before its first write: {'; '.join(report['trips'])}.")
-        told.say(f"  An admin looks at the plan (syncline plan) and lets it through: syncline sync --approve {report['run']}")
+        told.say(f"  An admin looks (syncline plan --run {report['run']}) and lets it through (syncline sync --approve {report['run']})")
         _run(told, "sync", approve=report["run"])
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from console.options import Json, Mapping, mapping_file
+from syncline.errors import UsageError
 
 if TYPE_CHECKING:
     from flows.round import Kind, Report
@@ -14,28 +16,47 @@ if TYPE_CHECKING:
 
 def plan(
     mapping: Mapping = None,
+    run: Annotated[int | None, typer.Option(help="Show the kept plan of this run, as it waits for approval; asks nobody.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many contacts under each heading.")] = 10,
     as_json: Json = False,
 ) -> int:
     """Show what a run would do, contact by contact and field by field. Writes nothing to either system."""
-    from console import show, show_plan
+    file = mapping_file(mapping)
+    return _fresh_plan(file, limit, as_json) if run is None else _kept_plan(file, run, limit, as_json)
+
+
+def _fresh_plan(file: Path, limit: int, as_json: bool) -> int:
     from console.bars import bars
+    from console.show_plan import Shown, show
     from flows.round import planned_contacts, run_round
     from flows.settings import open_context
 
-    context = open_context(mapping_file(mapping))
+    context = open_context(file)
     try:
         with bars(quiet=as_json) as progress:
             report = run_round(context, "plan", progress=progress)
         planned = () if report.error else planned_contacts(context, report.run_id)
-        if as_json:
-            contacts = [show_plan.as_dict(each) for each in planned if show_plan.matters(each)]
-            show.document({**report.as_dict(), "contacts": contacts})
-        elif report.error is None:
-            show_plan.tell(report, show_plan.gather(planned, limit), context.loaded.file)
+        if as_json or report.error is None:
+            show(Shown(report.run_id, report.totals, tuple(report.trips), planned), str(file), limit, report.as_dict() if as_json else None)
     finally:
         context.close()
     return _end(report)
+
+
+def _kept_plan(file: Path, run: int, limit: int, as_json: bool) -> int:
+    from console.opener import open_sync
+    from console.show_plan import Shown, show
+    from syncline.guard import weigh
+
+    with open_sync(file) as opened:
+        if not opened.sync.plan_exists(run):
+            raise UsageError(f"run {run} has no plan that waits; `syncline status {file}` shows which are kept")
+        totals = opened.sync.plan_totals(run)
+        trips = tuple(str(trip) for trip in weigh(totals, opened.mapping.policy.limits, opened.sync.linked_count()))
+        planned = (each for _number, plans in opened.sync.plan_chunks(run) for each in plans)
+        head = {"run": run, "planned": totals, "trips": list(trips), "exit_code": 0} if as_json else None
+        show(Shown(run, totals, trips, planned), str(file), limit, head)
+    return 0
 
 
 def sync(

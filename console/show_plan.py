@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
-from console.show import heading, plural, value
+from console.show import document, heading, plural, value
 from syncline.conflict import TITLE
 from syncline.log import Entry
 from syncline.plan import ContactPlan, Hold, Write
 from syncline.records import Side
-
-if TYPE_CHECKING:
-    from flows.round import Report
 
 GROUPS = {
     "creates": "New on one side", "links": "Linked", "changes": "Changed", "archives": "Archived or parted", "holds": "Held for a person",
@@ -66,26 +63,40 @@ def gather(plans: Iterable[ContactPlan], limit: int) -> Gathered:
     return found
 
 
-def tell(report: Report, gathered: Gathered, file: str) -> None:
-    """Print the plan: groups of contacts, then totals, then whether it would stop."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A plan to be shown: of which run, its sums, the limits it would exceed, its contacts (read once, as they stream)."""
+
+    run_id: int
+    totals: Mapping[str, int]
+    trips: tuple[str, ...]
+    contacts: Iterable[ContactPlan]
+
+
+def show(plan: Shown, file: str, limit: int, head: Mapping[str, Any] | None) -> None:
+    """For programs when `head` is given (then every contact follows it), else for people."""
+    if head is not None:
+        document({**head, "contacts": [as_dict(each) for each in plan.contacts if matters(each)]})
+        return
+    gathered = gather(plan.contacts, limit)
     for name, title in GROUPS.items():
         if not gathered.counts[name]:
             continue
         heading(f"{title}: {plural(gathered.counts[name], 'contact')}")
-        for plan in gathered.first[name]:
-            typer.echo("\n".join(lines(plan)))
+        for each in gathered.first[name]:
+            typer.echo("\n".join(lines(each)))
         if more := gathered.counts[name] - len(gathered.first[name]):
             typer.echo(f"  … and {more:,} more (--limit shows more, --json all)")
-    _totals(report, file)
+    _totals(plan, file)
 
 
-def _totals(report: Report, file: str) -> None:
-    totals = ", ".join(f"{count:,} {name}" for name, count in sorted(report.totals.items()) if count)
+def _totals(plan: Shown, file: str) -> None:
+    totals = ", ".join(f"{count:,} {name}" for name, count in sorted(plan.totals.items()) if count)
     heading(f"In all: {totals or 'nothing to do'}")
-    for trip in report.trips:
+    for trip in plan.trips:
         typer.echo(f"would stop at the guard: {trip}")
-    if report.trips:
-        typer.echo(f"If this is right: syncline sync {file} --approve {report.run_id}")
+    if plan.trips:
+        typer.echo(f"If this is right: syncline sync {file} --approve {plan.run_id}")
     elif totals:
         typer.echo(f"To do it: syncline sync {file}")
 

@@ -93,6 +93,10 @@ def test_a_guard_stops_before_the_first_write_and_a_person_lets_that_plan_throug
     assert ours(twins) == 0
     assert "8 overwrites planned, 5 allowed" in stopped.err and "--approve 2" in stopped.err
     assert "syncline sync mapping.yaml --approve 2" in syncline("status").out
+    kept = syncline("plan", "--run", 2)
+    assert kept.code == 0
+    assert "would stop at the guard: 8 overwrites planned, 5 allowed" in kept.out and "Linked: 8 contacts" in kept.out
+    assert len(syncline("plan", "--run", 2, "--json").json["contacts"]) == 8
     done = syncline("sync", "--approve", 2)
     assert done.code == 0, done.err
     assert ours(twins) > 0
@@ -103,6 +107,9 @@ def test_a_plan_that_is_not_there_cannot_be_approved(pair: str, syncline: Comman
     said = syncline("sync", "--approve", 99)
     assert said.code == 2
     assert "run 99 has no plan" in said.err
+    shown = syncline("plan", "--run", 99)
+    assert shown.code == 2
+    assert "run 99 has no plan" in shown.err
 
 
 def test_full_lists_everything_and_finds_a_delete(pair: str, twins: Twins, syncline: Command) -> None:

@@ -1,7 +1,8 @@
 """What both sides show: staging pages of observations with their cursor, and the bookkeeping of full sweeps.
 
-We persist observations, never half-done work. An observation never erases what it did not show: a native name that is missing keeps its old
-value, a record that is gone keeps its last. A read older than what we know of the record (a lagging replica) moves nothing.
+We persist observations, never half-done work. A whole read of a live record stands as it was shown: a name that the vendor left out is
+unknown from then on, never taken from an older look. A read in part keeps the other names, and a record that is dead keeps its last ones.
+A read older than what we know of the record (a lagging replica) moves nothing.
 """
 
 from __future__ import annotations
@@ -184,7 +185,8 @@ def observed(sync_id: int, side: int, observation: Observation, old: Any | None,
         if not record.fields:
             keys = (old["key_1"], old["key_2"])
         before = codec.native(old["seen"], f"record {side}/{record.ref}, seen")
-        if before.keys() - record.fields.keys():
+        whole = record.liveness == "live" and observation.digest is not None
+        if not whole and before.keys() - record.fields.keys():
             seen = codec.dumps({**before, **record.fields})
     return {
         "sync_id": sync_id, "side": side, "ref": record.ref, "key_1": keys[0], "key_2": keys[1], "digest": observation.digest, "seen": seen,

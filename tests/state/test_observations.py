@@ -24,10 +24,16 @@ def test_a_page_and_its_cursor_are_stored_together(sync: SyncStore) -> None:
     assert sync.digests("marketing", ["c1"]) == {}
 
 
-def test_a_name_that_was_not_shown_keeps_its_value(sync: SyncStore) -> None:
+def test_a_name_that_a_read_in_part_did_not_ask_for_keeps_its_value(sync: SyncStore) -> None:
+    sync.stage("crm", [seen("c1", name="Ann")])
+    sync.stage("crm", [replace(seen("c1", at_us=101, fields={"email": "new@people.example"}), digest=None)])
+    assert the_one(sync).seen == {"email": "new@people.example", "name": "Ann", "tags": ["a", "b"]}
+
+
+def test_a_name_that_a_whole_read_left_out_is_unknown(sync: SyncStore) -> None:
     sync.stage("crm", [seen("c1", name="Ann")])
     sync.stage("crm", [seen("c1", at_us=101, fields={"email": "new@people.example"})])
-    assert the_one(sync).seen == {"email": "new@people.example", "name": "Ann", "tags": ["a", "b"]}
+    assert the_one(sync).seen == {"email": "new@people.example"}
 
 
 def test_shown_null_is_not_the_same_as_not_shown(sync: SyncStore) -> None:

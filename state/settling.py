@@ -108,6 +108,7 @@ class _Batch:
         self._rows: dict[Any, list[Row]] = {statement: [] for statement in (_SHOWN, _CONFIRM, _DETACH, _CALM, _AGAIN)}
         self._settled: list[Settled] = []
         self._refs: list[tuple[int, Side, str]] = []
+        self._lost: list[tuple[int, Side, str]] = []
         self._known: dict[tuple[int, str], Row] = {}
         self._of: dict[int, list[Row]] = {}
         self._load(results)
@@ -143,8 +144,12 @@ class _Batch:
         ref = settled.ref or (settled.echo.ref if settled.echo else None) or row.ref
         mine = self._known.get((side, row.ref)) if row.ref else None
         there = self._known.get((side, ref)) if ref else None
-        if ref is None or (ref != row.ref and there is not None and there["contact_id"] not in (None, row.contact_id)):
+        if ref is None:
             return replace(settled, result="held:Ambiguous", hold=_TAKEN)
+        if ref != row.ref and there is not None and there["contact_id"] not in (None, row.contact_id):
+            if there["liveness"] == codec.LIVE:
+                return replace(settled, result="held:Ambiguous", hold=_TAKEN)
+            self._lost.append((there["contact_id"], row.side, ref))
         shown = self._shown(settled, ref, mine, there)
         self._rows[_SHOWN].append({name: shown[name] for name in _COLUMNS})
         if row.ref != ref:
@@ -170,6 +175,8 @@ class _Batch:
             base["contact_id"] = old["contact_id"]  # the record of a contact that was merged into this one stays with it
         if row.kind in ("archive", "restore"):
             base["liveness"] = codec.LIVENESS_NO["archived" if row.kind == "archive" else "live"]
+        if row.kind == "restore":
+            base["dirty"] = 1  # what changed while it was away is merged now that it is back
         if echo is None:
             return base
         late = old is not None and None not in (old["modified_us"], echo.modified_us) and echo.modified_us < old["modified_us"]
@@ -249,7 +256,11 @@ class _Batch:
         for outcome, seqs in outcomes.items():
             self._connection.execute(_RESULT, {"s": self._scope.sync_id, "seqs": codec.dumps(seqs), "outcome": outcome})
         held = [settled for settled in self._settled if settled.hold is not None]
-        keys = contact_keys(self._connection, self._scope, [*(i for i, _, _ in self._refs), *(s.row.contact_id for s in held)])
+        owners = [*(i for i, _, _ in (*self._refs, *self._lost)), *(s.row.contact_id for s in held)]
+        keys = contact_keys(self._connection, self._scope, owners)
+        for contact_id, side, ref in self._lost:
+            reason = "the vendor brought this archived record back when its person was created anew"
+            log.add(Entry("rebind", contact_id, side=side, ref=ref, old=ref, rule="create", reason=reason), keys.get(contact_id))
         new = {"results": [list(item) for item in results], "refs": [list(item) for item in self._refs]}
         log.add(Entry(kind="receipt", new=new), committed=sealed(new, keys))
         self._holds(log, held, keys, now_us, run_id)

@@ -30,7 +30,8 @@ class Entry:
     """One thing that happened to one contact (or to the sync itself, `contact_id` None).
 
     `side`/`ref`: the record the value came from. `old`/`new`: JSON values; for `create` and `link` `new` is `{"refs": …, "view": …}`, for
-    `receipt` `{"results": [[seq, result], …], "refs": [[contact_id, side, ref], …]}`. `rule`, `evidence`, `reason`: why. `to`: sides.
+    `receipt` `{"results": [[seq, result], …], "refs": [[contact_id, side, ref], …]}`, for `rebind` the new ref, or None when another contact
+    took the old one. `rule`, `evidence`, `reason`: why. `to`: sides written.
     """
 
     kind: Kind
@@ -122,6 +123,8 @@ def fold(entries: Iterable[Entry]) -> dict[int, Folded]:
             contact.view.update(entry.new["view"])
         elif entry.kind == "change" and entry.field is not None:
             contact.view[entry.field] = entry.new
+        elif entry.kind == "rebind" and entry.side is not None and entry.new is None:
+            contact.refs.pop(entry.side, None)
         elif entry.kind == "rebind" and entry.side is not None:
             contact.refs[entry.side] = entry.new
         elif entry.kind == "erase":

@@ -26,6 +26,8 @@ from syncline.records import Side
 Kind = Literal["sync", "sweep", "retry", "plan"]
 Status = Literal["in_step", "held", "failed", "stopped", "planned"]
 LEASE_TTL_S = 900
+ASKS_ANEW = ("sweep", "retry")
+"""Rounds that have both sides described anew: a sweep for their options, a retry because it polls nothing and would not know their clocks."""
 
 EXIT: dict[str, int] = {"in_step": 0, "planned": 0, "held": 1, "failed": 1}
 
@@ -99,7 +101,7 @@ def _round(context: Context, report: Report, approve: int | None, progress: Prog
     report.run_id = context.sync.begin_run(report.kind, context.clock())
     if context.sync.outbox_size() and report.kind != "plan":
         report.pushed = push(context, report.run_id, progress)
-    report.warnings = [str(problem) for problem in prepare(context, fresh=report.kind == "sweep")]
+    report.warnings = [str(problem) for problem in prepare(context, fresh=report.kind in ASKS_ANEW)]
     changed = _adopt_mapping(context, report.run_id)
     if approve is not None:
         _approved(context, report, approve, progress)

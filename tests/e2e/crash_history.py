@@ -43,22 +43,30 @@ def a_day_later(world: World) -> None:
 
 
 ACTS: tuple[tuple[Callable[[World], None], tuple[Kind, ...]], ...] = (
-    (first_load, ("sync",)),
+    (first_load, ("sync", "sync")),
     (a_day_later, ("sync", "sweep")),
 )
 
 
 def play(world: World, act: int = 0, note: Callable[[int], None] | None = None) -> None:
     """The history from `act` on; `note(n)` is called when the people of act n have done theirs and our rounds begin."""
-    for number, (people, kinds) in enumerate(ACTS[act:], act):
+    for number, (people, _) in enumerate(ACTS[act:], act):
         people(world)
         if note:
             note(number)
-        settle(world, kinds)
+        rounds(world, number)
 
 
-def settle(world: World, kinds: tuple[Kind, ...]) -> None:
-    for kind in kinds:
+def rounds(world: World, act: int) -> None:
+    """Our own part of an act."""
+    for kind in ACTS[act][1]:
+        report = world.sync(kind)
+        assert report.error is None, report.error
+
+
+def rest(world: World) -> None:
+    """Until nobody writes any more."""
+    for kind in ("sync", "sweep"):
         world.settle(kind)
 
 

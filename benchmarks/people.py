@@ -34,7 +34,7 @@ def contact(i: int) -> dict[str, str]:
         "email": f"person{i:07d}@people.example",
         "firstname": FIRST[i % len(FIRST)],
         "lastname": LAST[i % len(LAST)],
-        "phone": f"+3531555{i % 10_000:04d}",
+        "phone": f"+1{200 + i // 100 % 800}55501{i % 100:02d}",
         "company": FIRMS[i % len(FIRMS)],
         "country": COUNTRIES[i % len(COUNTRIES)],
         "jobtitle": JOBS[i % len(JOBS)],

@@ -30,7 +30,9 @@ from syncline.plan import Hold
 from syncline.records import SIDES, Side, other
 
 PAGE = 2000
+MANY = 1000
 _WAITING = 2
+_MANY = sa.text("SELECT 1 FROM record WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL LIMIT :limit")
 _AGAIN = sa.text(
     "UPDATE record SET dirty = 1 FROM hold AS h WHERE h.sync_id = :s AND h.open = 1 AND h.contact_id IS NULL"
     " AND record.sync_id = :s AND record.side = h.side AND record.ref = h.ref AND record.dirty = 2"
@@ -130,6 +132,7 @@ class Matching:
         """Pair what can be paired, hold what is ambiguous, in one transaction. Run it when both sides' polls are staged."""
         scope, s = self._scope, {"s": self._scope.sync_id}
         with scope.write() as connection, appending(connection, scope, run_id, now_us) as log:
+            self._measure(connection)
             for statement in (*_WINNERS, _AGAIN, _UNPAIR):
                 connection.execute(statement, s)
             paired, waiting = 0, dict[tuple[Side, str], str]()
@@ -143,6 +146,11 @@ class Matching:
             connection.execute(_DEAD, s)
             self._holds(connection, log, waiting, now_us, run_id)
         return MatchSummary(paired, len(waiting))
+
+    def _measure(self, connection: sa.Connection) -> None:
+        """Postgres plans a first load's joins by statistics from when the table was empty, and would take hours: tell it what is there."""
+        if not self._scope.db.sqlite and len(connection.execute(_MANY, {"s": self._scope.sync_id, "limit": MANY}).all()) == MANY:
+            connection.execute(sa.text("ANALYZE record"))
 
     def _judge(self, connection: sa.Connection, odd: sa.TextClause, members: sa.Select[Any]) -> _Found:
         found = _Found()

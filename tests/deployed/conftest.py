@@ -11,6 +11,7 @@ import pytest
 from sandbox.handles import Twins
 from sandbox.serve import start_twins
 from tests.deployed.prefect_server import PrefectServer, prefect_server, wait_until
+from tests.e2e.world import World
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,7 @@ def twins() -> Iterator[Twins]:
 def project(tmp_path_factory: pytest.TempPathFactory, twins: Twins) -> Iterator[PrefectServer]:
     """prefect server start, work pool, `prefect deploy --all`, worker: as docs/deploy.md says."""
     home: Path = tmp_path_factory.mktemp("prefect")
+    _first_load(twins, home)
     database = {"SYNCLINE_DATABASE_URL": f"sqlite:///{home / 'state.sqlite'}", "SYNCLINE_CHECKPOINTS": str(home / "checkpoints.jsonl")}
     with prefect_server(home, {**twins.env(), **database}) as server:
         server.cli("work-pool", "create", "syncline", "--type", "process")
@@ -31,6 +33,14 @@ def project(tmp_path_factory: pytest.TempPathFactory, twins: Twins) -> Iterator[
         server.cli("deployment", "schedule", "create", "sync-contacts/contacts", "--interval", "20")
         server.start("worker", "start", "--pool", "syncline")
         yield server
+
+
+def _first_load(twins: Twins, home: Path) -> None:
+    """The first load of messy people stops at the guard; an admin approves it before the schedule takes over."""
+    world = World(twins, home, f"sqlite:///{home / 'state.sqlite'}")
+    first = world.sync()
+    assert first.status == "stopped"
+    assert world.sync(approve=first.run_id).error is None
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ class Verification:
             try:
                 folded = fold(self._entries(connection, audit, key))
                 self._tables(connection, audit, folded)
-            except (KeyError, TypeError, AttributeError, ValueError, UsageError) as error:
+            except (LookupError, TypeError, AttributeError, ValueError, UsageError) as error:
                 audit.problems.append(f"after entry {audit.frontier.size}: the log cannot be folded ({type(error).__name__})")
         self._ends(audit, size, nodes, checkpoints)
         return VerifyReport(not audit.problems, tuple(audit.problems), audit.frontier.size, audit.frontier.root().hex())

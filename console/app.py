@@ -24,6 +24,7 @@ from syncline.errors import SyncError, UsageError
 
 TRACEBACK = "SYNCLINE_TRACEBACK"
 INTERRUPTED = 130
+CUT_SHORT = "interrupted; what was begun is finished by the next run"
 COMMANDS = (
     project.init, systems.connectors, systems.check, rounds.plan, rounds.sync, questions.status, questions.log, questions.explain,
     questions.verify, stage.sandbox, stage.demo,
@@ -73,16 +74,12 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code. Every error is one message on stderr, without personal data, secrets or a traceback."""
     try:
-        return int(app(list(arguments), standalone_mode=False, prog_name="syncline") or 0)
+        code = int(app(list(arguments), standalone_mode=False, prog_name="syncline") or 0)
+        return _failed(CUT_SHORT, code, arguments) if code == INTERRUPTED else code
     except SyncError as error:
         return _failed(str(error), error.exit_code, arguments)
-    except typer.Exit as done:
-        return int(done.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        return _failed("interrupted; what was begun is finished by the next run", INTERRUPTED, arguments)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _failed(CUT_SHORT, INTERRUPTED, arguments)
     except Exception as error:  # noqa: BLE001 - the last door: a defect must not spill people's data over a screen
         return _crashed(error, arguments)
 

@@ -16,7 +16,7 @@ import typer
 
 from console import demo_world, rounds, show
 from console.demo_edits import Edit, act, candidates
-from console.demo_oracle import Verdict, judge
+from console.demo_oracle import Verdict, judge, refusals
 from console.opener import Opened, open_sync
 from console.show_log import brief, story
 from syncline.errors import UsageError
@@ -66,6 +66,7 @@ def _live(twin: Any) -> int:
 
 
 def _play(twins: Twins, told: Story) -> tuple[Verdict, list[Edit]]:
+    refused = refusals(*_truth(twins))
     told.heading("First run (Prefect flow sync-contacts; its server takes a moment to start)")
     _first(told)
     _until_quiet(told)
@@ -76,6 +77,7 @@ def _play(twins: Twins, told: Story) -> tuple[Verdict, list[Edit]]:
     with open_sync(MAPPING) as opened:
         mark = opened.sync.status().log_size
         edits = list(act(twins, people))
+        refused |= refusals(*_truth(twins))
         ids = {crm_id: opened.sync.contact_by("crm", crm_id) for edit in edits for crm_id in edit.crm_ids}
     told.say(f"  {len(edits)} edits made; now: sync until quiet, then a sweep of everything")
     _until_quiet(told)
@@ -85,7 +87,13 @@ def _play(twins: Twins, told: Story) -> tuple[Verdict, list[Edit]]:
     with open_sync(MAPPING) as opened:
         for edit in edits:
             _answer(opened, edit, [ids[crm_id] for crm_id in edit.crm_ids], mark, told)
-        return _judge(twins, opened, edits), edits
+        blanked = frozenset(edit.blanked for edit in edits if edit.blanked)
+        return judge(*_truth(twins), _held(opened), blanked, refused), edits
+
+
+def _truth(twins: Twins) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What both systems hold, whatever their APIs would show."""
+    return twins.hubspot.records(), twins.mailchimp.records()
 
 
 def _first(told: Story) -> None:
@@ -126,11 +134,6 @@ def _answer(opened: Opened, edit: Edit, contact_ids: list[int | None], mark: int
     told.say(f"  {edit.done}")
     for text in lines or [edit.quiet or "no entry"]:
         told.say(f"    {text}")
-
-
-def _judge(twins: Twins, opened: Opened, edits: list[Edit]) -> Verdict:
-    blanked = frozenset(edit.blanked for edit in edits if edit.blanked)
-    return judge(twins.hubspot.records(), twins.mailchimp.records(), _held(opened), blanked)
 
 
 def _held(opened: Opened) -> Callable[[str, str], bool]:

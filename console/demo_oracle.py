@@ -51,8 +51,17 @@ class Verdict:
     left_blank: int
 
 
-def judge(crm: Sequence[Row], marketing: Sequence[Row], held: Held, blanked: frozenset[tuple[str, str]] = frozenset()) -> Verdict:
-    """Compare every record. `blanked`: (address, field) that somebody emptied on purpose: a blank overwrites nothing, nor is it filled."""
+def judge(
+    crm: Sequence[Row],
+    marketing: Sequence[Row],
+    held: Held,
+    blanked: frozenset[tuple[str, str]] = frozenset(),
+    refused: frozenset[str] = frozenset(),
+) -> Verdict:
+    """Compare every record. `blanked`: (address, field) that somebody emptied on purpose: a blank overwrites nothing, nor is it filled.
+
+    `refused`: addresses that had said no, or bounced, before the last run (see `refusals`).
+    """
     tests = {folded(row["email"]) for row in crm if row.get("is_test") == "true"}  # nobody's business on either side
     people = {folded(row["email"]): row for row in crm if row["state"] == "live" and row.get("email") and folded(row["email"]) not in tests}
     members = {
@@ -63,10 +72,17 @@ def judge(crm: Sequence[Row], marketing: Sequence[Row], held: Held, blanked: fro
     found += _only_crm(people, members)
     found += _only_marketing(people, members)
     found += _ghosts(crm, people, members)
+    found += _resubscribed(people, members, refused)
     blank = [d for d in found if (d.person, d.field) in blanked]
     waiting = [d for d in found if d not in blank and (held(d.crm_id, d.field) or held(d.crm_id, ""))]
     left = [d for d in found if d not in blank and d not in waiting]
     return Verdict(len(both), tuple(left), tuple(waiting), len(blank))
+
+
+def refusals(crm: Sequence[Row], marketing: Sequence[Row]) -> frozenset[str]:
+    """Addresses whose person has said no, on either side, or whose mail has bounced: nothing we do may ever send to them again."""
+    opted_out = {folded(row.get("email")) for row in crm if row.get("hs_email_optout") == "true"}
+    return frozenset(opted_out | {folded(row["email_address"]) for row in marketing if row["status"] in ("unsubscribed", "cleaned")})
 
 
 def folded(text: Any) -> str:
@@ -157,6 +173,14 @@ def _only_marketing(people: Mapping[str, Row], members: Mapping[str, Row]) -> It
     for email in sorted(members.keys() - people.keys()):
         if members[email].get("STAGE") in SOLD_TO:
             yield Difference(email, "", "", "qualified in marketing and not in the CRM")
+
+
+def _resubscribed(people: Mapping[str, Row], members: Mapping[str, Row], refused: frozenset[str]) -> Iterator[Difference]:
+    """Equal on both sides is not enough: a no must still be a no."""
+    for email in sorted(members.keys() & refused):
+        status, crm_id = members[email]["status"], people[email]["id"] if email in people else ""
+        if status in ("subscribed", "pending"):
+            yield Difference(email, crm_id, "consent", f"had refused or bounced before, and is {status} now")
 
 
 def _ghosts(crm: Sequence[Row], people: Mapping[str, Row], members: Mapping[str, Row]) -> Iterator[Difference]:

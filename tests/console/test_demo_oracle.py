@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from console.demo_oracle import Verdict, judge
+from console.demo_oracle import Verdict, judge, refusals
 
 PERSON = {
     "id": "1", "state": "live", "email": "ana@people.example", "firstname": "José", "lastname": "O'Brien", "phone": "01 555 0100",
@@ -103,3 +103,19 @@ def test_a_blank_is_left_alone_only_where_somebody_made_it() -> None:
     crm, marketing = [PERSON], [MEMBER | {"FNAME": "", "LNAME": ""}]
     found = judge(crm, marketing, nothing_waits, frozenset({("ana@people.example", "first_name")}))
     assert (found.left_blank, [d.field for d in found.unexplained]) == (1, ["last_name"])
+
+
+@pytest.mark.parametrize(
+    ("crm", "marketing"), [({"hs_email_optout": "true"}, {}), ({}, {"status": "unsubscribed"}), ({}, {"status": "cleaned"})]
+)
+@pytest.mark.parametrize("now", ["subscribed", "pending"])
+def test_a_no_that_became_a_yes_is_seen_though_both_sides_agree(crm: dict[str, Any], marketing: dict[str, Any], now: str) -> None:
+    refused = refusals([PERSON | crm], [MEMBER | marketing])
+    found = judge([PERSON], [MEMBER | {"status": now}], nothing_waits, refused=refused)
+    assert [(d.field, d.crm_id) for d in found.unexplained] == [("consent", "1")]
+
+
+def test_a_no_that_stays_a_no_is_in_step() -> None:
+    crm, marketing = [PERSON | {"hs_email_optout": "true"}], [MEMBER | {"status": "unsubscribed"}]
+    assert judge(crm, marketing, nothing_waits, refused=refusals(crm, marketing)).unexplained == ()
+    assert refusals([PERSON], [MEMBER]) == frozenset()

@@ -87,3 +87,8 @@ def test_starting_a_command_loads_nothing_heavy() -> None:
 def test_a_round_loads_no_prefect() -> None:
     code = "import sys, flows.round, flows.settings, console.rounds, console.opener; print('prefect' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+def test_a_projects_deployments_are_ours_for_its_own_mapping(project: Path) -> None:
+    ours = (Path(__file__).parents[2] / "prefect.yaml").read_text(encoding="utf-8")
+    assert (project / "prefect.yaml").read_text(encoding="utf-8") == ours.replace("mappings/contacts.yaml", "mapping.yaml")

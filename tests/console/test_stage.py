@@ -8,12 +8,14 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from sandbox.handles import Twins
 from sandbox.serve import from_env
-from tests.console.conftest import Command
+from tests.console.conftest import Command, make_person
 
 SYNCLINE = (sys.executable, "-c", "from console.app import main; main()")
 ROOT = Path(__file__).parent.parent.parent
@@ -83,3 +85,17 @@ ANSWERS = {
     "A value the other side does not know": ("hold of stage", "UnknownChoice"),
     "A blank": ("a blank says nothing",),
 }
+
+
+def test_an_interrupted_run_says_so_and_the_next_one_goes_on(connected: Path, twins: Twins, syncline: Command) -> None:
+    make_person(twins, "both@people.example")
+    twins.mailchimp.faults(latency_s=0.4)
+    child = start(connected, "sync")
+    while not twins.mailchimp.calls()["total"]:
+        time.sleep(0.02)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=20)
+    assert child.returncode == 130
+    assert err.strip() == "interrupted; what was begun is finished by the next run"
+    twins.mailchimp.faults(clear=True)
+    assert syncline("sync").code == 0

@@ -269,7 +269,7 @@ class _Batch:
         """(entry, result) of the batch. The entries of refused fields are looked up only when there are any."""
         odd = [seq for settled in self._settled if settled.held_fields for seq in settled.row.seqs]
         values = {"s": self._scope.sync_id, "seqs": codec.dumps(odd)}
-        field_of = dict(self._connection.execute(_FIELDS, values).all()) if odd else {}
+        field_of = {row.seq: row.field for row in self._connection.execute(_FIELDS, values)} if odd else {}
         return [
             (seq, f"held:{s.hold.code if s.hold else 'Rejected'}" if field_of.get(seq) in s.held_fields else s.result)
             for s in self._settled

@@ -71,7 +71,7 @@ def observe(context: Context, *, full: bool, progress: Progress) -> dict[Side, O
     cursors = {side: context.sync.cursor(side) for side in SIDES}
     for side in SIDES:
         found[side].full = full or cursors[side] is None or cursors[side].token is not None
-        if full and not (cursors[side] and cursors[side].token):
+        if found[side].full and not (cursors[side] and cursors[side].token):
             context.sync.begin_sweep(side)
     progress.stage("observe")
     for side, page in _gathered(_pages(context, cursors, full)):
@@ -165,7 +165,7 @@ def _stage(context: Context, side: Side, page: Page, found: Observed) -> None:
 def _find_deletes(context: Context, side: Side, found: Observed) -> None:
     """After a whole listing, what we know and it lacks is looked up by id: only then is it gone. An emptied side stops the run."""
     before = context.sync.live_count(side)
-    if emptied(before, found.listed) and context.mapping.policy.empty_side == "stop":
+    if emptied(before, context.sync.swept_count(side)) and context.mapping.policy.empty_side == "stop":
         raise GuardTripped(
             f"{context.connectors[side].title} listed nothing, and {before} records are known there. Nothing was written. "
             "Check the account and its permissions; if it is really empty, set policy.limits.empty_side to allow for one run."

@@ -26,8 +26,12 @@ from syncline.records import Side
 Kind = Literal["sync", "sweep", "retry", "plan"]
 Status = Literal["in_step", "held", "failed", "stopped", "planned"]
 LEASE_TTL_S = 900
+LEASE_TTL_US = LEASE_TTL_S * 1_000_000
 ASKS_ANEW = ("sweep", "retry")
-"""Rounds that have both sides described anew: a sweep for their options, a retry because it polls nothing and would not know their clocks."""
+"""Rounds that have both sides described anew: a sweep for their options, a retry because it would not learn their clocks from any poll."""
+
+APPROVABLE = ("stopped", "planned")
+"""How a run ended whose plan is whole: one that died while planning has only part of one."""
 
 EXIT: dict[str, int] = {"in_step": 0, "planned": 0, "held": 1, "failed": 1}
 
@@ -75,8 +79,8 @@ def run_round(context: Context, kind: Kind = "sync", *, approve: int | None = No
     """
     report, progress = Report(kind), progress or Silent()
     try:
-        with _leased(context):
-            _round(context, report, approve, progress)
+        with _leased(context) as fencing:
+            _round(context, report, approve, _Renewing(context, fencing, progress))
     except SyncError as error:
         report.error, report.status = error, "stopped" if isinstance(error, GuardTripped) else "failed"
         _note_failure(context, report)
@@ -85,16 +89,35 @@ def run_round(context: Context, kind: Kind = "sync", *, approve: int | None = No
 
 
 @contextmanager
-def _leased(context: Context) -> Iterator[None]:
-    """Hold the lease for the round; two rounds of one sync never overlap, wherever they start."""
-    ttl_us = LEASE_TTL_S * 1_000_000
-    fencing = context.sync.lease.acquire(holder(), context.clock(), ttl_us)
+def _leased(context: Context) -> Iterator[int]:
+    """Hold the lease for the round; two rounds of one sync never overlap, wherever they start. Gives its fencing number."""
+    fencing = context.sync.lease.acquire(holder(), context.clock(), LEASE_TTL_US)
     context.sync.fenced(fencing)
     try:
-        yield
+        yield fencing
     finally:
         context.sync.fenced(None)
         context.sync.lease.release(fencing)
+
+
+class _Renewing:
+    """Progress that is passed on, and keeps the lease for as long as there is any: a first load may take hours."""
+
+    def __init__(self, context: Context, fencing: int, progress: Progress) -> None:
+        self._context, self._fencing, self._progress = context, fencing, progress
+        self._renewed_us = context.clock()
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        """Begin a stage."""
+        self._progress.stage(name, total)
+
+    def advance(self, count: int) -> None:
+        """Count on. Raises LockHeld when another run has taken the sync over."""
+        now_us = self._context.clock()
+        if now_us - self._renewed_us > LEASE_TTL_US // 3:
+            self._context.sync.lease.renew(self._fencing, now_us, LEASE_TTL_US)
+            self._renewed_us = now_us
+        self._progress.advance(count)
 
 
 def _round(context: Context, report: Report, approve: int | None, progress: Progress) -> None:
@@ -143,8 +166,12 @@ def _fill(report: Report, planned: Planned) -> None:
 
 def _approved(context: Context, report: Report, approve: int, progress: Progress) -> None:
     """A person said yes to a kept plan: note who and what in the log, and let exactly that plan through."""
-    if not context.sync.plan_exists(approve):
+    run = context.sync.run(approve)
+    if run is None or run.status not in APPROVABLE or not context.sync.plan_exists(approve):
         raise UsageError(f"run {approve} has no plan waiting for approval; `syncline status` shows the runs")
+    if run.mapping_version != context.mapping.version:
+        raise UsageError(f"the mapping has changed since run {approve} made its plan; run a sync and look at the new one")
+    context.sync.drop_plan(keep=(approve,))
     report.totals = context.sync.plan_totals(approve)
     entry = Entry("approval", new={"run": approve, "totals": report.totals}, reason=f"plan of run {approve} approved")
     context.sync.append([entry], report.run_id, context.clock(), context.mapping.version)
@@ -152,12 +179,11 @@ def _approved(context: Context, report: Report, approve: int, progress: Progress
 
 def _go(context: Context, report: Report, plan_of: int, progress: Progress) -> None:
     report.decided = commit(context, plan_of, progress) or report.decided
-    late = push(context, report.run_id, progress)
+    late, early = push(context, report.run_id, progress), report.pushed
     for name in ("applied", "held", "moved", "failed"):
-        setattr(late, name, getattr(late, name) + getattr(report.pushed, name))
-    report.pushed = late
-    if late.failure is not None:
-        report.error = late.failure
+        setattr(late, name, getattr(late, name) + getattr(early, name))
+    late.failure = early.failure or late.failure
+    report.pushed, report.error = late, late.failure
 
 
 def _close(context: Context, report: Report) -> None:

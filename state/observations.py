@@ -148,6 +148,12 @@ class Observations:
         with self._scope.read() as connection:
             return list(connection.execute(_UNSWEPT, {**self._of(side), "after": after_ref, "limit": limit}).scalars())
 
+    def swept_count(self, side: Side) -> int:
+        """Live records that the running listing has met, over all the runs it took."""
+        query = sa.text("SELECT COUNT(*) FROM swept WHERE sync_id = :s AND side = :side")
+        with self._scope.read() as connection:
+            return int(connection.execute(query, self._of(side)).scalar_one())
+
     def live_count(self, side: Side) -> int:
         """Known live records of that side."""
         query = sa.text("SELECT COUNT(*) FROM record WHERE sync_id = :s AND side = :side AND liveness = 0")

@@ -147,10 +147,11 @@ def _created_as(row: OutboxRow, key: str) -> str:
 
 
 def _as_expected(row: OutboxRow, record: Record) -> bool:
-    """Whether the fields we are about to overwrite still show what the decision was made on."""
-    if row.kind in ("archive", "restore"):
-        return (record.liveness == "live") is (row.kind == "archive")
-    return record.liveness == "live" and all(_same(record.fields.get(name, MISSING), value) for name, value in row.expect.items())
+    """Whether the fields we are about to overwrite, or bury, still show what the decision was made on, and the address is still theirs."""
+    if row.kind == "restore":
+        return record.liveness != "live"
+    decided_on = {**row.anchor, **row.expect}
+    return record.liveness == "live" and all(_same(record.fields.get(name, MISSING), value) for name, value in decided_on.items())
 
 
 def _already(row: OutboxRow, record: Record) -> bool:

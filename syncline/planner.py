@@ -441,7 +441,8 @@ def _archive(draft: Draft, side: Side, reason: str, traits: Mapping[Side, Traits
     draft.entries.append(Entry("archive", draft.contact.contact_id, None, side, state.ref, reason=reason, to=(side,)))
     draft.count("archives")
     anchor = _anchor(state.seen, traits[side])
-    return Write(side, "archive", state.ref, version=state.version, anchor=anchor, entries=(len(draft.entries) - 1,))
+    # All that it shows is expected: an edit made until then must not be buried unseen.
+    return Write(side, "archive", state.ref, expect=state.seen, version=state.version, anchor=anchor, entries=(len(draft.entries) - 1,))
 
 
 def _may_be_ours(mapping: CompiledMapping, alive: Side) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -29,7 +30,9 @@ def row(result: Result) -> tuple[str, ...]:
 
 def show(results: Sequence[Result], goals: Sequence[Goal], console: Console) -> None:
     """The table, what went wrong, and each goal with PASS or FAIL."""
-    table = Table(*COLUMNS)
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    for column in COLUMNS:
+        table.add_column(column, justify="right", no_wrap=True)
     for result in results:
         table.add_row(*row(result))
     console.print(table)

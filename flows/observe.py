@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from queue import Queue
 from typing import Any
@@ -18,8 +18,8 @@ from flows.progress import Progress
 from flows.settings import Context
 from state.observations import Observation
 from syncline.cursor import Cursor
-from syncline.errors import GuardTripped, SyncError
-from syncline.guard import emptied
+from syncline.errors import CursorRegressed, GuardTripped, SyncError
+from syncline.guard import FLOOR, emptied
 from syncline.ports import Page
 from syncline.records import SIDES, Record, Side
 
@@ -37,14 +37,16 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(slots=True)
 class Observed:
-    """What one side's poll brought. read = unchanged + staged. `listed`: live records of a full listing; `complete`: it was whole."""
+    """What one side's poll brought. read = unchanged + staged. `complete`: a full listing was whole. `older`: refs that it showed as they
+    were before we last saw them.
+    """
 
     read: int = 0
     unchanged: int = 0
     staged: int = 0
-    listed: int = 0
     full: bool = False
     complete: bool = False
+    older: list[str] = field(default_factory=list)
 
 
 def digest_of(record: Record, salt: bytes) -> bytes:
@@ -65,8 +67,11 @@ def salt_of(context: Context) -> bytes:
     return context.mapping.version.encode()[:64]
 
 
-def observe(context: Context, *, full: bool, progress: Progress) -> dict[Side, Observed]:
-    """Poll both sides and stage what changed. `full`: list everything, and notice what is gone. Raises the first error of either side."""
+def observe(context: Context, *, full: bool, progress: Progress, accept: bool = False) -> dict[Side, Observed]:
+    """Poll both sides and stage what changed. `full`: list everything, and notice what is gone. Raises the first error of either side.
+
+    `accept`: a side that went back in time is taken as it is.
+    """
     found = {side: Observed(full=full) for side in SIDES}
     cursors = {side: context.sync.cursor(side) for side in SIDES}
     for side in SIDES:
@@ -79,6 +84,7 @@ def observe(context: Context, *, full: bool, progress: Progress) -> dict[Side, O
         progress.advance(len(page.records))
     for side in SIDES:
         if found[side].full and found[side].complete and full:
+            _find_older(context, side, found[side], accept)
             _find_deletes(context, side, found[side])
     return found
 
@@ -154,12 +160,32 @@ def _stage(context: Context, side: Side, page: Page, found: Observed) -> None:
         if known.get(record.ref) != digest:
             fresh.append(observation(context, side, record, digest))
     live = [record.ref for record in page.records if record.liveness == "live"] if found.full else []
-    context.sync.stage(side, fresh, page.cursor, live, now_us=context.clock())
+    moved = context.sync.stage(side, fresh, page.cursor, live, now_us=context.clock())
+    if found.full and moved < len(fresh):
+        found.older += [each.record.ref for each in context.sync.older(side, fresh)]
     found.read += len(page.records)
     found.staged += len(fresh)
     found.unchanged += len(page.records) - len(fresh)
-    found.listed += len(live)
     found.complete = found.complete or page.complete
+
+
+def _find_older(context: Context, side: Side, found: Observed, accept: bool) -> None:
+    """What the listing showed older than we know is looked up by id. A lagging answer has caught up by now; what is still older is true.
+
+    A few such records have no base any more and are merged anew. Many are a restored backup: a person decides, before anything is written.
+    """
+    still: list[Observation] = []
+    for start in range(0, len(found.older), CONFIRM):
+        again = list(read_again(context, side, found.older[start : start + CONFIRM]))
+        still += context.sync.older(side, again)
+        context.sync.stage(side, again, now_us=context.clock())
+    if len(still) > FLOOR and not accept:
+        raise CursorRegressed(
+            f"{context.connectors[side].title} shows {len(still)} records as they were before we last saw them: a restored backup? Nothing "
+            "was written. Put it right there, or approve this run: the sides are then merged anew, as when they first met."
+        )
+    if still:
+        context.sync.stage(side, still, now_us=context.clock(), force=True)
 
 
 def _find_deletes(context: Context, side: Side, found: Observed) -> None:

@@ -18,7 +18,7 @@ from flows.progress import Progress, Silent
 from flows.push import Pushed, push
 from flows.reconcile import Planned, commit, decide, match, refuse
 from flows.settings import Context, checkpoint, holder, prepare
-from syncline.errors import GuardTripped, SyncError, UsageError
+from syncline.errors import CursorRegressed, GuardTripped, SyncError, UsageError
 from syncline.log import Entry
 from syncline.plan import ContactPlan
 from syncline.records import Side
@@ -30,6 +30,7 @@ LEASE_TTL_US = LEASE_TTL_S * 1_000_000
 ASKS_ANEW = ("sweep", "retry")
 """Rounds that have both sides described anew: a sweep for their options, a retry because it would not learn their clocks from any poll."""
 
+WAITS_FOR_A_YES = (GuardTripped, CursorRegressed)
 APPROVABLE = ("stopped", "planned")
 """How a run ended whose plan is whole: one that died while planning has only part of one."""
 
@@ -67,8 +68,8 @@ class Report:
         return {
             "run": self.run_id, "kind": self.kind, "status": self.status, "observed": sides, "paired": self.paired,
             "ambiguous": self.ambiguous, "decided": self.decided, "planned": self.totals, "trips": self.trips, "pushed": pushed,
-            "open_holds": self.open_holds, "calls": self.calls, "warnings": self.warnings,
-            "error": str(self.error) if self.error else None, "exit_code": self.exit_code,
+            "open_holds": self.open_holds, "went_back": isinstance(self.error, CursorRegressed), "calls": self.calls,
+            "warnings": self.warnings, "error": str(self.error) if self.error else None, "exit_code": self.exit_code,
         }  # fmt: skip
 
 
@@ -82,7 +83,7 @@ def run_round(context: Context, kind: Kind = "sync", *, approve: int | None = No
         with _leased(context) as fencing:
             _round(context, report, approve, _Renewing(context, fencing, progress))
     except SyncError as error:
-        report.error, report.status = error, "stopped" if isinstance(error, GuardTripped) else "failed"
+        report.error, report.status = error, "stopped" if isinstance(error, WAITS_FOR_A_YES) else "failed"
         _note_failure(context, report)
     report.calls = {side: dict(getattr(c, "calls", {})) for side, c in context.connectors.items()}
     return report
@@ -126,14 +127,15 @@ def _round(context: Context, report: Report, approve: int | None, progress: Prog
         report.pushed = push(context, report.run_id, progress)
     report.warnings = [str(problem) for problem in prepare(context, fresh=report.kind in ASKS_ANEW)]
     changed = _adopt_mapping(context, report.run_id)
-    if approve is not None:
-        _approved(context, report, approve, progress)
+    accept = approve is not None and _accepted(context, report, approve)
+    if approve is None or accept:
+        _observe_and_decide(context, report, changed, progress, accept)
     else:
-        _observe_and_decide(context, report, changed, progress)
+        _approved(context, report, approve)
     if report.kind == "plan":
         report.status = "planned"
     else:
-        _go(context, report, report.run_id if approve is None else approve, progress)
+        _go(context, report, report.run_id if approve is None or accept else approve, progress)
     _close(context, report)
 
 
@@ -146,12 +148,12 @@ def _adopt_mapping(context: Context, run_id: int) -> bool:
     return True
 
 
-def _observe_and_decide(context: Context, report: Report, mapping_changed: bool, progress: Progress) -> None:
+def _observe_and_decide(context: Context, report: Report, mapping_changed: bool, progress: Progress, accept: bool) -> None:
     if report.kind != "retry":
-        full = report.kind == "sweep" or mapping_changed
+        full = report.kind == "sweep" or mapping_changed or accept
         if report.kind == "sweep":
             context.sync.touch_held()
-        report.observed = observe(context, full=full, progress=progress)
+        report.observed = observe(context, full=full, progress=progress, accept=accept)
     report.paired, report.ambiguous = match(context, report.run_id)
     context.sync.drop_plan(keep=())
     planned = decide(context, report.run_id, progress)
@@ -164,7 +166,16 @@ def _fill(report: Report, planned: Planned) -> None:
     report.decided, report.totals, report.trips = planned.decided, planned.totals, [str(trip) for trip in planned.trips]
 
 
-def _approved(context: Context, report: Report, approve: int, progress: Progress) -> None:
+def _accepted(context: Context, report: Report, approve: int) -> bool:
+    """Whether the approved run stopped because a side went back in time: then there is no plan yet, and the side is read as it is."""
+    run = context.sync.run(approve)
+    if run is None or run.status != "stopped" or not run.counts.get("went_back"):
+        return False
+    _note_approval(context, report, Entry("approval", new={"run": approve}, reason=f"run {approve}: what a side went back to is accepted"))
+    return True
+
+
+def _approved(context: Context, report: Report, approve: int) -> None:
     """A person said yes to a kept plan: note who and what in the log, and let exactly that plan through."""
     run = context.sync.run(approve)
     if run is None or run.status not in APPROVABLE or not context.sync.plan_exists(approve):
@@ -174,6 +185,10 @@ def _approved(context: Context, report: Report, approve: int, progress: Progress
     context.sync.drop_plan(keep=(approve,))
     report.totals = context.sync.plan_totals(approve)
     entry = Entry("approval", new={"run": approve, "totals": report.totals}, reason=f"plan of run {approve} approved")
+    _note_approval(context, report, entry)
+
+
+def _note_approval(context: Context, report: Report, entry: Entry) -> None:
     context.sync.append([entry], report.run_id, context.clock(), context.mapping.version)
 
 

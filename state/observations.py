@@ -47,6 +47,11 @@ _UNSWEPT = sa.text(
     "SELECT r.ref FROM record AS r WHERE r.sync_id = :s AND r.side = :side AND r.liveness = 0 AND r.ref > :after AND NOT EXISTS"
     " (SELECT 1 FROM swept AS w WHERE w.sync_id = r.sync_id AND w.side = r.side AND w.ref = r.ref) ORDER BY r.ref LIMIT :limit"
 )
+_NO_BASE = (
+    sa.update(RECORD)
+    .where(RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("at"), among(RECORD.c.ref, "refs"))
+    .values(shadow=None)
+)
 _LINKED = sa.text(
     "SELECT COUNT(*) FROM record AS a JOIN contact AS c ON c.sync_id = a.sync_id AND c.id = a.contact_id AND c.state = 'active'"
     " WHERE a.sync_id = :s AND a.side = 0 AND a.liveness = 0 AND EXISTS (SELECT 1 FROM record AS b"
@@ -110,7 +115,7 @@ class Observations:
     ) -> int:
         """A page, its cursor and the refs that a sweep has met, in one transaction. Returns how many records it moved.
 
-        `force` takes a read even when it is older than what we know (an operator declared a restored backup to be the truth).
+        `force` takes a read even when it is older than what we know (the vendor restored a backup): nothing agreed is its base any more.
         """
         with self._scope.write() as connection:
             staged = self._stage(connection, side, observations, force) if observations else 0
@@ -136,7 +141,16 @@ class Observations:
                 known[row["ref"]] = row
                 rows.append(row)
         self._scope.db.many(connection, STAGE, rows)
+        if force:
+            connection.execute(_NO_BASE, {"s": self._scope.sync_id, "at": codec.SIDE_NO[side], "refs": refs})
         return len(rows)
+
+    def older(self, side: Side, observations: Sequence[Observation]) -> list[Observation]:
+        """Those that show their record as it was before we last saw it: what `stage` passes over unless it is forced."""
+        refs = codec.dumps([o.record.ref for o in observations])
+        with self._scope.read() as connection:
+            known: dict[str, Any] = {row.ref: row for row in connection.execute(RECORDS, {**self._of(side), "refs": refs}).mappings()}
+        return [o for o in observations if (old := known.get(o.record.ref)) is not None and _stale(old, o.record)]
 
     def begin_sweep(self, side: Side) -> None:
         """A full listing starts: forget which refs the last one met."""

@@ -83,7 +83,7 @@ class SyncStore:
         self.cursor, self.digests, self.stage, self.observe_moved = seen.cursor, seen.digests, seen.stage, seen.observe_moved
         self.begin_sweep, self.unswept, self.touch_held, self.clean = seen.begin_sweep, seen.unswept, seen.touch_held, seen.clean
         self.versions = seen.versions
-        self.live_count, self.swept_count, self.linked_count = seen.live_count, seen.swept_count, seen.linked_count
+        self.older, self.live_count, self.swept_count, self.linked_count = seen.older, seen.live_count, seen.swept_count, seen.linked_count
         self.match_records = Matching(scope).match_records
         merging = Merging(scope)
         self.merges, self.missing_survivors, self.apply_merge = merging.merges, merging.missing_survivors, merging.apply_merge

@@ -1,0 +1,303 @@
+"""Operations, end to end (H-01, H-03, H-05): sides that go empty, runs that meet, backups that come back; plans that wait for a yes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.round import LEASE_TTL_S, run_round
+from sandbox.handles import Twins
+from syncline.errors import CursorRegressed, GuardTripped, LockHeld, UsageError
+from tests.databases import database_url, postgres_uri, postgres_url
+from tests.e2e.crash_wire import acting, searches
+from tests.e2e.world import World
+
+__all__ = ["database_url", "postgres_uri", "postgres_url"]
+
+ALL_MEMBERS = "GET /3.0/lists/{list_id}/members"
+
+
+def in_step(world: World, count: int) -> list[str]:
+    emails = [world.pair(f"p{n:03d}", {"firstname": f"P{n}"}, {"FNAME": f"P{n}"}) for n in range(count)]
+    world.settle()
+    world.mark()
+    return emails
+
+
+def untouched(world: World) -> None:
+    assert (world.written("crm"), world.written("marketing")) == ([], [])
+
+
+# ---------------------------------------------------------------- H-01
+
+
+def test_H_01_an_empty_first_page_stops_the_run_before_any_delete(world: World) -> None:
+    in_step(world, 20)
+    world.marketing.faults(on=ALL_MEMBERS, kind="empty", times=3)
+    report = world.sync("sweep")
+    assert isinstance(report.error, GuardTripped)
+    assert (report.status, report.exit_code) == ("stopped", 3)
+    assert "20 records" in str(report.error)
+    untouched(world)
+    world.at_rest("sweep")
+    untouched(world)
+
+
+def test_H_01_a_listing_that_was_interrupted_near_its_end_is_not_taken_for_an_empty_side(world: World) -> None:
+    in_step(world, 20)
+    world.later(3600)
+    world.sync()
+    world.marketing.faults(on=ALL_MEMBERS, kind="expire_token", after=1)
+    assert world.sync("sweep").exit_code == 2
+    report = world.sync("sweep")
+    assert (report.error, report.exit_code) == (None, 0)
+    untouched(world)
+
+
+def test_H_01_a_sharply_smaller_side_is_looked_up_one_by_one_and_stops_if_true(world: World) -> None:
+    emails = in_step(world, 20)
+    for email in emails[:8]:
+        world.crm.edit("delete", email=email)
+    report = world.sync("sweep")
+    assert isinstance(report.error, GuardTripped)
+    assert "8 deletes planned, 5 allowed" in str(report.error)
+    untouched(world)
+    assert world.sync("sync", approve=report.run_id).exit_code == 0
+    assert sum(member["state"] == "archived" for member in world.marketing.records()) == 8
+    world.at_rest("sweep")
+
+
+def test_H_01_rows_that_a_broken_listing_leaves_out_are_found_by_id(world: World) -> None:
+    in_step(world, 20)
+    world.later(3600)
+    world.sync()
+    world.crm.faults(on="GET /crm/v3/objects/contacts", kind="empty")
+    world.crm.edit("update", email="p003@people.example", fields={"lastname": "Byrne"})
+    report = world.sync("sweep")
+    assert report.error is None
+    assert world.written("marketing") == [("LNAME", "Byrne")]
+
+
+# ---------------------------------------------------------------- plans that wait
+
+
+def test_a_plan_that_was_approved_is_exactly_what_is_done_and_later_edits_are_not_lost(world: World) -> None:
+    emails = in_step(world, 20)
+    for email in emails[:8]:
+        world.crm.edit("delete", email=email)
+    world.crm.edit("update", email=emails[10], fields={"firstname": "Planned"})
+    stopped = world.sync("sweep")
+    world.marketing.edit("update", email=emails[0], fields={"LNAME": "Late"})
+    world.marketing.edit("update", email=emails[10], fields={"FNAME": "Later"})
+    report = world.sync(approve=stopped.run_id)
+    assert report.pushed.moved >= 1, "what moved under the plan is decided again"
+    assert world.member(emails[10])["FNAME"] == "Later"
+    world.at_rest("sweep")
+    assert [row.entry.new["run"] for row in world.log() if row.entry.kind == "approval"] == [stopped.run_id]
+
+
+def test_a_plan_is_approved_once_and_only_under_its_own_mapping(world: World) -> None:
+    emails = in_step(world, 20)
+    for email in emails[:8]:
+        world.crm.edit("delete", email=email)
+    stopped = world.sync("sweep")
+    world.edit_mapping(("skew: 2m", "skew: 3m"))
+    refused = world.sync(approve=stopped.run_id)
+    assert isinstance(refused.error, UsageError)
+    assert "mapping has changed" in str(refused.error)
+    untouched(world)
+    again = world.sync()
+    assert isinstance(again.error, GuardTripped)
+    assert world.sync(approve=stopped.run_id).exit_code == 2
+    assert world.sync(approve=again.run_id).exit_code == 0
+    assert world.sync(approve=again.run_id).exit_code == 2
+    world.at_rest("sweep")
+
+
+def test_half_a_plan_of_a_run_that_died_cannot_be_approved(world: World) -> None:
+    emails = in_step(world, 20)
+    for email in emails[:8]:
+        world.crm.edit("delete", email=email)
+    stopped = world.sync("sweep")
+    with world.context() as context:
+        context.sync.end_run(stopped.run_id, "running", {}, "", context.clock())
+    assert world.sync(approve=stopped.run_id).exit_code == 2
+    untouched(world)
+
+
+# ---------------------------------------------------------------- H-03
+
+
+@contextmanager
+def other_process(world: World, before: Callable[[Any], bool]) -> Iterator[Callable[[], int]]:
+    """A sync in a process of its own, stopped just before the call for which `before` holds. Call the result to let it go on."""
+    ready, go = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            patch = pytest.MonkeyPatch()
+            acting(patch, before, lambda: (os.write(ready[1], b"!"), os.read(go[0], 1)), before=True)
+            with world.context() as context:
+                code = run_round(context).exit_code
+        finally:
+            os._exit(code)
+
+    def go_on() -> int:
+        os.write(go[1], b"!")
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    assert os.read(ready[0], 1) == b"!"
+    go_on.pid = child  # type: ignore[attr-defined]
+    yield go_on
+    for end in (*ready, *go):
+        os.close(end)
+
+
+@pytest.fixture
+def shared(running_twins: Twins, tmp_path: Path, database_url: str) -> World:
+    """A world on SQLite, and one on Postgres."""
+    running_twins.reset()
+    return World(running_twins, tmp_path, database_url)
+
+
+def test_H_03_a_second_run_is_turned_away_and_the_first_goes_on(shared: World) -> None:
+    emails = in_step(shared, 3)
+    shared.crm.edit("update", email=emails[0], fields={"firstname": "Ada"})
+    with other_process(shared, searches) as go_on:
+        report = shared.sync()
+        assert isinstance(report.error, LockHeld)
+        assert (report.status, report.exit_code, report.run_id) == ("failed", 4, 0)
+        untouched(shared)
+        assert go_on() == 0
+    assert shared.written("marketing") == [("FNAME", "Ada")]
+    shared.at_rest()
+
+
+def test_H_03_a_run_that_lost_its_lease_writes_nothing_any_more(shared: World) -> None:
+    emails = in_step(shared, 3)
+    shared.crm.edit("update", email=emails[0], fields={"firstname": "Ada"})
+    with other_process(shared, searches) as go_on:
+        shared.shift_s = LEASE_TTL_S + 1
+        assert shared.sync().exit_code == 0
+        assert shared.written("marketing") == [("FNAME", "Ada")]
+        size = len(shared.log())
+        assert go_on() == 4
+        assert len(shared.log()) == size
+    assert shared.written("marketing") == [("FNAME", "Ada")]
+    shared.at_rest()
+
+
+def test_H_03_the_lease_of_a_killed_run_is_free_after_its_time(shared: World) -> None:
+    emails = in_step(shared, 3)
+    shared.crm.edit("update", email=emails[0], fields={"firstname": "Ada"})
+    with other_process(shared, searches) as go_on:
+        os.kill(go_on.pid, signal.SIGKILL)  # type: ignore[attr-defined]
+        os.waitpid(go_on.pid, 0)  # type: ignore[attr-defined]
+    assert shared.sync().exit_code == 4
+    shared.shift_s = LEASE_TTL_S + 1
+    assert shared.sync().exit_code == 0
+    assert shared.written("marketing") == [("FNAME", "Ada")]
+    shared.at_rest()
+
+
+def test_H_03_a_long_run_keeps_its_lease(world: World) -> None:
+    in_step(world, 3)
+    taken: list[str] = []
+
+    class Slow:
+        """Ten minutes pass with every step."""
+
+        def stage(self, name: str, total: int | None = None) -> None:
+            pass
+
+        def advance(self, count: int) -> None:
+            world.shift_s += 600
+            with world.context() as rival:
+                try:
+                    rival.sync.lease.acquire("rival", rival.clock(), 1)
+                    taken.append("rival")
+                except LockHeld:
+                    taken.append("refused")
+
+    for number in range(3):
+        world.crm.edit("update", email=f"p{number:03d}@people.example", fields={"firstname": "Ada"})
+    with world.context() as context:
+        report = run_round(context, progress=Slow())
+    assert report.error is None
+    assert len(taken) > 3
+    assert set(taken) == {"refused"}
+
+
+# ---------------------------------------------------------------- H-05
+
+
+def after_a_restored_backup(world: World) -> list[str]:
+    """Twenty in step; a backup; all change and eight more come; then marketing is set back a week."""
+    emails = in_step(world, 20)
+    world.marketing.edit("backup")
+    world.later(7 * 24 * 3600)
+    for number, email in enumerate(emails):
+        world.crm.edit("update", email=email, fields={"lastname": f"Byrne {number}"})
+    for number in range(8):
+        world.crm.edit("create", fields={"email": f"new{number}@people.example", "firstname": "New"})
+    world.edit_mapping(("overwrites: 20%", "overwrites: 100%"))
+    world.settle()
+    world.marketing.edit("restore_backup")
+    world.mark()
+    return emails
+
+
+def test_H_05_a_restored_backup_stops_the_run_before_anything_is_written(world: World) -> None:
+    after_a_restored_backup(world)
+    before = world.crm.records()
+    for kind in ("sweep", "sync", "sweep"):
+        report = world.sync(kind)
+        untouched(world)
+        if kind == "sweep":
+            assert isinstance(report.error, CursorRegressed)
+            assert (report.status, report.exit_code) == ("stopped", 3)
+            assert "20 records" in str(report.error)
+    assert world.crm.records() == before
+    with world.context() as context:
+        assert context.sync.linked_count() == 28, "the links to what vanished are kept"
+
+
+def test_H_05_approved_it_is_merged_anew_and_nothing_newer_is_lost(world: World) -> None:
+    emails = after_a_restored_backup(world)
+    world.marketing.edit("unsubscribe", email=emails[3])
+    stopped = world.sync("sweep")
+    report = world.sync(approve=stopped.run_id)
+    assert report.error is None
+    for number, email in enumerate(emails):
+        assert world.crm_record(email)["lastname"] == f"Byrne {number}"
+        if number != 3:  # edited since the restore: its blank is an edit, and blanks are ignored here
+            assert world.member(email)["LNAME"] == f"Byrne {number}", "the CRM's value is the newer one, and is pushed again"
+    assert world.crm_record(emails[3])["hs_email_optout"] == "true"
+    assert {record["state"] for record in world.crm.records()} == {"live"}, "nobody is deleted because a backup did not know them"
+    assert "approval" in {row.entry.kind for row in world.log()}
+    world.at_rest("sweep")
+
+
+def test_H_05_a_lagging_answer_is_no_restored_backup(world: World) -> None:
+    emails = in_step(world, 8)
+    for email in emails:
+        world.later(2)
+        world.marketing.edit("update", email=email, fields={"LNAME": "Byrne"})
+    world.edit_mapping(("overwrites: 20%", "overwrites: 100%"))
+    world.settle()
+    world.later(3600)
+    world.settle()
+    world.mark()
+    world.marketing.faults(on=ALL_MEMBERS, kind="stale_page", times=3)
+    report = world.sync("sweep")
+    assert (report.error, report.exit_code) == (None, 0)
+    untouched(world)
+    world.at_rest("sweep")
+    untouched(world)

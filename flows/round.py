@@ -31,6 +31,9 @@ ASKS_ANEW = ("sweep", "retry")
 """Rounds that have both sides described anew: a sweep for their options, a retry because it would not learn their clocks from any poll."""
 
 WAITS_FOR_A_YES = (GuardTripped, CursorRegressed)
+KEPT_RUNS = 12
+"""Among so many newest runs a stopped one keeps its plan, so that an admin need not race the schedule."""
+
 APPROVABLE = ("stopped", "planned")
 """How a run ended whose plan is whole: one that died while planning has only part of one."""
 
@@ -80,6 +83,8 @@ def run_round(context: Context, kind: Kind = "sync", *, approve: int | None = No
     """
     report, progress = Report(kind), progress or Silent()
     try:
+        if kind == "plan" and context.sync.mapping_version() not in (None, context.mapping.version):
+            context.try_out()  # adopting a mapping takes every base away: a dry run must not
         with _leased(context) as fencing:
             _round(context, report, approve, _Renewing(context, fencing, progress))
     except SyncError as error:
@@ -155,7 +160,8 @@ def _observe_and_decide(context: Context, report: Report, mapping_changed: bool,
             context.sync.touch_held()
         report.observed = observe(context, full=full, progress=progress, accept=accept)
     report.paired, report.ambiguous = match(context, report.run_id)
-    context.sync.drop_plan(keep=())
+    # Plans that wait for an admin stay for an hour of five-minute runs; the first one that is committed ends the others.
+    context.sync.drop_plan(keep=[run.id for run in context.sync.runs(KEPT_RUNS) if run.status == "stopped"])
     planned = decide(context, report.run_id, progress)
     _fill(report, planned)
     if report.kind != "plan":
@@ -193,6 +199,7 @@ def _note_approval(context: Context, report: Report, entry: Entry) -> None:
 
 
 def _go(context: Context, report: Report, plan_of: int, progress: Progress) -> None:
+    context.sync.drop_plan(keep=(plan_of,))
     report.decided = commit(context, plan_of, progress) or report.decided
     late, early = push(context, report.run_id, progress), report.pushed
     for name in ("applied", "held", "moved", "failed"):

@@ -60,8 +60,14 @@ class Context:
     def __post_init__(self) -> None:
         self.mapping = compile_mapping(self.loaded)
 
+    def try_out(self) -> None:
+        """From here on work on a trial copy of the sync, which `close` removes: for a plan under a mapping that was never adopted."""
+        self.sync = self.store.fork(self.loaded.model.name)
+
     def close(self) -> None:
         """Frees the connectors and the database."""
+        if self.sync.name != self.loaded.model.name:
+            self.store.drop_fork(self.loaded.model.name)
         for connector in self.connectors.values():
             connector.close()
         self.store.close()

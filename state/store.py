@@ -6,7 +6,7 @@ import secrets
 
 import sqlalchemy as sa
 
-from state import schema
+from state import forking, schema
 from state.commits import Commits
 from state.contacts import Contacts
 from state.database import Database
@@ -52,6 +52,14 @@ class Store:
     def close(self) -> None:
         """Give the connections back."""
         self.database.close()
+
+    def fork(self, name: str) -> SyncStore:
+        """A trial copy of the sync of that name, for a plan that must leave no trace; `drop_fork` removes it."""
+        return self.sync(forking.fork(self.database, name))
+
+    def drop_fork(self, name: str) -> None:
+        """Remove the trial copy of the sync of that name, if there is one."""
+        forking.drop(self.database, name + forking.SUFFIX)
 
     def sync_names(self) -> list[str]:
         """Names of all syncs that were ever used, in order."""

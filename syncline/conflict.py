@@ -85,9 +85,11 @@ def fill_blank(d: Dispute) -> Ruling | None:
 def furthest(d: Dispute) -> Ruling:
     """The value further along `order` wins; a step back counts only from the side that `may_regress`."""
     back = d.rule.may_regress
-    if back is not None and d.changed == (back,) and not is_blank(d.now[back]):
-        return Ruling(d.now[back], back, f"{TITLE[back]} may move this field back")
     side = max(SIDES, key=lambda s: (_rank(d.rule, d.now[s]), not is_blank(d.now[s]), s == d.rule.tie))
+    if back is not None and d.changed == (back,) and not is_blank(d.now[back]):
+        side = back
+    if _rank(d.rule, d.now[side]) < _rank(d.rule, d.now[other(side)]):
+        return Ruling(d.now[side], side, f"{TITLE[side]} may move this field back")
     return Ruling(d.now[side], side, f"{TITLE[side]} is further along; this field only moves forward")
 
 

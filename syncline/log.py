@@ -30,8 +30,8 @@ class Entry:
     """One thing that happened to one contact (or to the sync itself, `contact_id` None).
 
     `side`/`ref`: the record the value came from. `old`/`new`: JSON values; for `create` and `link` `new` is `{"refs": …, "view": …}`, for
-    `receipt` `{"results": [[seq, result], …], "refs": [[contact_id, side, ref], …]}`, for `rebind` the new ref, or None when another contact
-    took the old one. `rule`, `evidence`, `reason`: why. `to`: sides written.
+    `receipt` `{"results": [[seq, result], …], "refs": [[contact_id, side, ref], …]}`, for `rebind` the new ref, or None when another
+    contact took the old one. `rule`, `evidence`, `reason`: why. `to`: sides written.
     """
 
     kind: Kind

@@ -1,6 +1,7 @@
 """What must be written, and what waits: the values of a plan. `planner` makes them, the store keeps them, flows carry them out.
 
-`Contact` goes in, `ContactPlan` comes out. A plan is inert: it is weighed by the guard and shown to people before anything is written.
+`Contact` and `Traits` go in, `ContactPlan` comes out. A plan is inert: it is weighed by the guard and shown to people before anything is
+written.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from syncline.conflict import Grade
 from syncline.log import Entry
 from syncline.ports import Kind
 from syncline.records import Liveness, Native, Proof, Side, Value
@@ -35,8 +37,8 @@ class SideState:
 class Contact:
     """One contact as the planner sees it. `contact_id` is given by the store (a fresh one for a new contact, with `state` "new").
 
-    `view`: agreed canonical values. `agreed_us`: per field, when its value was last agreed from a side. `losers`: records on the far side of
-    contacts that were merged into this one. `held`: names of fields (or "" for the whole contact) that wait since an earlier run.
+    `view`: agreed canonical values. `agreed_us`: per field, when its value was last agreed from a side. `losers`: records on the far side
+    of contacts that were merged into this one. `held`: names of fields ("" for the whole contact) that wait since an earlier run.
     """
 
     contact_id: int
@@ -46,6 +48,16 @@ class Contact:
     agreed_us: Mapping[str, int] = field(default_factory=dict)
     losers: Mapping[Side, tuple[SideState, ...]] = field(default_factory=dict)
     held: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the planner must know of one side's connector. `offset_us`: its clock minus ours."""
+
+    evidence: Grade = "record"
+    anchors: tuple[str, ...] = ()
+    can_restore: bool = False
+    offset_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """One field (or, with `field` "", the whole contact) that waits for a person, and why. `code`: the error's name, e.g. `UnknownChoice`."""
+    """One field (or, with `field` "", the whole contact) that waits for a person, and why. `code`: an error's name (`UnknownChoice`)."""
 
     code: str
     reason: str
@@ -82,8 +94,8 @@ class Hold:
 class ContactPlan:
     """Everything that one run will do to one contact, inert until it is committed.
 
-    `view`: the whole agreed view after commit. `agreed_us`: changed provenance. `shadows`: per side the whole new shadow at commit (fields that
-    wait for a write or a hold keep their old base). `totals`: what the guard weighs: creates, links, updates, archives, blanks,
+    `view`: the whole agreed view after commit. `agreed_us`: changed provenance. `shadows`: per side the whole new shadow at commit (fields
+    that wait for a write or a hold keep their old base). `totals`: what the guard weighs: creates, links, updates, archives, blanks,
     unsubscribes, overwrites, holds. A `new` plan without entries leaves its records unlinked and at rest.
     """
 

@@ -137,9 +137,9 @@ class Settings:
 class Connector(Protocol):
     """One platform. Built as `Connector(settings)`; `secrets` names the secrets it needs; `close()` frees its connections.
 
-    `fields` is the tuple of native names wanted, fixed for a run; `Record.fields` holds them in that order. `clock_offset_us` is the vendor's
-    clock minus ours as last seen (0 when unknown), so that times of two vendors can be compared. `anchors`: native fields that every change
-    of an existing record must bring along in `Change.anchor`.
+    `fields` is the tuple of native names wanted, fixed for a run; `Record.fields` holds them in that order. `clock_offset_us` is the
+    vendor's clock minus ours as last seen (0 when unknown), so that times of two vendors can be compared. `anchors`: native fields that
+    every change of an existing record must bring along in `Change.anchor`.
     """
 
     name: str

@@ -1,9 +1,9 @@
 """The words everything else is said in: side, ref, record, value, blank. Anyone may import it.
 
 A *native* value is what a vendor's API shows (`"true"`, `"a;b"`, `1`). A *canonical* value is what both sides mean: text, number, boolean,
-an ISO date `YYYY-MM-DD`, an ISO instant in UTC ending in `Z`, a choice's name, or a sorted tuple of text for a set. Absent, null and empty are
-three things: `MISSING` was not shown, `None` is blank, `""` is a native way to be blank. Instants inside the engine are integers, microseconds
-since 1970 in UTC (`*_us`), so that no zone can slip in.
+an ISO date `YYYY-MM-DD`, an ISO instant in UTC ending in `Z`, a choice's name, or a sorted tuple of text for a set. Absent, null and empty
+are three things: `MISSING` was not shown, `None` is blank, `""` is a native way to be blank. Instants inside the engine are integers,
+microseconds since 1970 in UTC (`*_us`), so that no zone can slip in.
 """
 
 from __future__ import annotations

@@ -11,7 +11,10 @@ from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
 
-NAMES = ("records", "errors", "cursor", "lens", "mapping", "ports", "log", "identity", "conflict", "merge", "plan", "planner", "guard")
+NAMES = (
+    "records", "errors", "cursor", "lens", "mapping", "ports", "log", "identity", "conflict", "merge", "plan",
+    "draft", "births", "deaths", "planner", "guard",
+)  # fmt: skip
 """In the order of their imports."""
 
 Kernel = Any

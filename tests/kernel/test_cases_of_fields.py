@@ -68,6 +68,17 @@ def test_B_04_cleared_is_not_the_same_as_not_shown(kernel: Kernel) -> None:
     assert shown(world, "marketing", "stage") == "m_mql" and world.log[-1].rule == "furthest"
 
 
+def test_the_side_that_may_step_back_is_said_to_only_when_it_does(kernel: Kernel) -> None:
+    world = linked(kernel)
+    reasons = {"c_mql": "the CRM is further along; this field only moves forward", "c_lead": "the CRM may move this field back"}
+    for stage, reason in reasons.items():
+        world.edit("crm", "crm", stage=stage)
+        world.until_quiet()
+        said = next(entry for entry in reversed(world.log) if entry.field == "stage")
+        assert (said.rule, said.side, said.reason) == ("furthest", "crm", reason)
+        assert shown(world, "marketing", "stage") == stage.replace("c_", "m_")
+
+
 def test_B_04_a_one_sided_edit_survives_a_partial_read_of_the_other_side(kernel: Kernel) -> None:
     """`newest` would give it to marketing, whose record is the younger one: only the bases know that nobody edited it there."""
     world = linked(kernel)

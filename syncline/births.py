@@ -1,0 +1,101 @@
+"""One live record and none across: create it there, if scope and policy allow. Only `planner` imports it.
+
+It promises that no record is born without what its vendor requires, nor, where the mapping asks for proof, with consent that nobody proved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from syncline.conflict import TITLE
+from syncline.draft import Draft, changed_at, finish, hold_field
+from syncline.errors import Recovery, SyncError
+from syncline.log import Entry
+from syncline.mapping import CompiledMapping, Field
+from syncline.merge import read_field, values
+from syncline.plan import ContactPlan, Hold, SideState, Traits, Write
+from syncline.records import MISSING, Native, Side, Value, is_blank, other
+
+
+def create(mapping: CompiledMapping, draft: Draft, source: Side, traits: Mapping[Side, Traits]) -> ContactPlan:
+    """One create across, with all that may travel; no entry and no write when scope, policy or a missing value forbid it."""
+    contact, target = draft.contact, other(source)
+    native = contact.sides[source].seen
+    shown = values(mapping, source, native)
+    policy = mapping.policy
+    if contact.state not in ("new", "active") or not (
+        (source not in policy.scope or policy.scope[source](shown, native))
+        and (target not in policy.create or policy.create[target](shown, native))
+    ):
+        return finish(draft, contact.state)
+    for field_ in mapping.fields:
+        _create_one(field_, draft, source, native, traits[source])
+    unborn = _unborn(mapping, draft, source)
+    if unborn is not None:
+        return finish(Draft(contact, holds=[*draft.holds, unborn], view=dict(contact.view)), contact.state)
+    refs = {source: contact.sides[source].ref}
+    reason = f"{TITLE[source]} has this person and {TITLE[target]} does not"
+    draft.entries.append(
+        Entry(
+            "create", contact.contact_id, None, source, refs[source], None, {"refs": refs, "view": dict(draft.view)},
+            "create", "none", reason, (target,),
+        )
+    )  # fmt: skip
+    draft.count("creates")
+    held = draft.waiting[source]
+    confirms = tuple(name for name in native if name not in held)
+    write = Write(target, "create", None, draft.put[target], draft.consent[target], confirms=confirms, entries=(len(draft.entries) - 1,))
+    draft.waiting[source] = set(native)
+    return finish(draft, "active", [write])
+
+
+def _unborn(mapping: CompiledMapping, draft: Draft, source: Side) -> Hold | None:
+    """Why the record cannot be created at all: the other side requires a field that has no value to put, or its consent waits."""
+    target, held = other(source), {hold.field for hold in draft.holds}
+    for field_ in mapping.fields:
+        if field_.consent and field_.name in held and field_.may_write(target):
+            return Hold("Required", f"a record is never created in {TITLE[target]} before its {field_.name} is known", "", target)
+    missing = [
+        f.name for f in mapping.fields
+        if target in f.required_in and f.may_write(target) and (f.name in held or is_blank(draft.view.get(f.name)))
+    ]  # fmt: skip
+    return Hold("Required", f"{TITLE[target]} requires {', '.join(missing)}, and {TITLE[source]} has none", "", target) if missing else None
+
+
+def _create_one(field_: Field, draft: Draft, source: Side, native: Native, traits: Traits) -> None:
+    """One field of a new record: its value if it has one and may travel; consent always, and never wider than it can be proved."""
+    target = other(source)
+    value, error = read_field(field_, source, native)
+    if error is not None:
+        return hold_field(draft, field_, Hold(type(error).__name__, str(error), field_.name, source))
+    if value is not MISSING and not is_blank(value):
+        draft.view[field_.name] = value
+    if not field_.may_write(target):
+        draft.waiting[source].update(field_.lenses[source].names)  # it is told by the other side: nothing is agreed yet
+        return None
+    if field_.consent:
+        state = draft.contact.sides[source]
+        at_us, _ = changed_at(field_.lenses[source].names, state, traits)
+        if at_us is not None:
+            draft.agreed_us[field_.name] = at_us
+        value = _consent_at_birth(field_, value, state)
+    if value is MISSING or is_blank(value):
+        return None
+    try:
+        put = field_.lenses[target].put(value, dict(draft.put[target]))
+    except SyncError as failure:
+        if failure.recovery is not Recovery.HOLD:
+            raise
+        return hold_field(draft, field_, Hold(type(failure).__name__, str(failure), field_.name, target))
+    (draft.consent if field_.consent else draft.put)[target].update(put)
+    return None
+
+
+def _consent_at_birth(field_: Field, value: Value, state: SideState) -> Value:
+    """Silence stays silence; the widest value needs proof, or is asked for again."""
+    rule = field_.rule
+    if value is MISSING or is_blank(value):
+        return rule.silent[0] if rule.silent else None
+    if field_.grant and rule.order and value == rule.order[0] and state.proof is None:
+        return field_.grant.writes
+    return value

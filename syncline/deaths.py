@@ -1,0 +1,132 @@
+"""One live record and a dead one across, or merged away: archive, unlink, or bring back what we archived. Only `planner` imports it.
+
+It promises that a delete buries no edit made since, that nothing which people deleted comes back, and that what does come back has the
+consent it had, or a stricter one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from syncline.conflict import TITLE
+from syncline.draft import Draft, anchor_of, finish, place
+from syncline.errors import Recovery, SyncError
+from syncline.log import Entry
+from syncline.mapping import CompiledMapping
+from syncline.merge import read_field, values
+from syncline.plan import Contact, ContactPlan, Hold, SideState, Traits, Write
+from syncline.records import MISSING, SIDES, Side, other
+
+DEAD = ("archived", "gone", "merged")
+
+
+def died(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, traits: Mapping[Side, Traits]) -> ContactPlan:
+    """A delete seen on one side: follow the policy, unless the living record was edited since: the edit survives, the pair parts."""
+    contact = draft.contact
+    how = {"archived": "archived", "gone": "deleted", "merged": "merged away"}[contact.sides[dead].liveness]
+    draft.entries.append(Entry("delete", contact.contact_id, None, dead, contact.sides[dead].ref, reason=f"{how} in {TITLE[dead]}"))
+    wish = mapping.policy.delete_seen_in.get(dead, "unlink")
+    if wish == "archive" and _edited(mapping, contact.sides[alive], alive):
+        reason = f"{TITLE[alive]} changed it since it was {how} in {TITLE[dead]}; the edit is kept and the pair parts"
+        draft.entries.append(
+            Entry("unlink", contact.contact_id, None, alive, contact.sides[alive].ref, rule="edit_survives", reason=reason)
+        )
+        return finish(draft, "unlinked")
+    if wish == "archive":
+        return finish(draft, "deleted", [archive(draft, alive, f"{how} in {TITLE[dead]}", traits)])
+    draft.entries.append(Entry("unlink", contact.contact_id, reason=f"{how} in {TITLE[dead]}; {TITLE[alive]} keeps its record"))
+    return finish(draft, "unlinked")
+
+
+def _edited(mapping: CompiledMapping, state: SideState, side: Side) -> bool:
+    if state.shadow is None:
+        return False
+    for field_ in mapping.fields:
+        now, base = read_field(field_, side, state.seen)[0], read_field(field_, side, state.shadow)[0]
+        if now is not MISSING and base is not MISSING and field_.canon(now) != field_.canon(base) and field_.may_write(other(side)):
+            return True
+    return False
+
+
+def archive(draft: Draft, side: Side, reason: str, traits: Mapping[Side, Traits]) -> Write:
+    """One archive, with its entry and its count."""
+    state = draft.contact.sides[side]
+    draft.entries.append(Entry("archive", draft.contact.contact_id, None, side, state.ref, reason=reason, to=(side,)))
+    draft.count("archives")
+    anchor = anchor_of(state.seen, traits[side])
+    # All that it shows is expected: an edit made until then must not be buried unseen.
+    return Write(side, "archive", state.ref, expect=state.seen, version=state.version, anchor=anchor, entries=(len(draft.entries) - 1,))
+
+
+# ---------------------------------------------------------------- a record came back
+
+
+def may_be_ours(mapping: CompiledMapping, alive: Side) -> bool:
+    """Whether a dead record across may be one that we archived. One that people deleted while its partner lived on stays deleted."""
+    return mapping.policy.delete_seen_in.get(alive) == "archive" or mapping.policy.on_leave == "archive"
+
+
+def undelete(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, traits: Mapping[Side, Traits]) -> ContactPlan:
+    """A record came back after we archived its partner: bring the partner back with the consent it had, or say that it cannot be.
+
+    Both bases stay: what changed meanwhile is merged once the partner is back.
+    """
+    contact, state = draft.contact, draft.contact.sides[dead]
+    seen = contact.sides[alive].seen
+    if alive in mapping.policy.scope and not mapping.policy.scope[alive](values(mapping, alive, seen), seen):
+        return finish(draft, contact.state)
+    if state.liveness != "archived" or not traits[dead].can_restore:
+        reason = f"it is live again in {TITLE[alive]}, and {TITLE[dead]} cannot bring its record back"
+        draft.holds.append(Hold("CannotRestore", reason, "", dead))
+        return finish(draft, contact.state)
+    try:
+        consent = _consent_at_return(mapping, contact, alive, dead)
+    except SyncError as error:
+        if error.recovery is not Recovery.HOLD:
+            raise
+        draft.holds.append(Hold(type(error).__name__, str(error), "", dead))
+        return finish(draft, contact.state)
+    reason = f"it is live again in {TITLE[alive]}"
+    draft.entries.append(Entry("restore", contact.contact_id, None, alive, contact.sides[alive].ref, reason=reason, to=(dead,)))
+    draft.count("updates")
+    anchor = anchor_of(state.shadow or state.seen, traits[dead])
+    write = Write(dead, "restore", state.ref, {}, consent, anchor=anchor, entries=(len(draft.entries) - 1,))
+    for side in SIDES:
+        draft.waiting[side].update(contact.sides[side].seen)
+    return finish(draft, "active", [write])
+
+
+def _consent_at_return(mapping: CompiledMapping, contact: Contact, alive: Side, dead: Side) -> dict[str, Any]:
+    """The consent it had; a restriction that its partner shows by now goes first."""
+    shadow = dict(contact.sides[dead].shadow or {})
+    consent: dict[str, Any] = {}
+    for field_ in mapping.fields:
+        if not field_.consent:
+            continue
+        consent.update({name: shadow[name] for name in field_.lenses[dead].names if name in shadow})
+        order, theirs = field_.rule.order, read_field(field_, dead, shadow)[0]
+        shown = read_field(field_, alive, contact.sides[alive].seen)[0]
+        if field_.may_write(dead) and place(order, shown) > max(place(order, theirs), 0):
+            consent.update(field_.lenses[dead].put(shown, shadow))
+    return consent
+
+
+# ---------------------------------------------------------------- merged away
+
+
+def bury_losers(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]) -> list[Write]:
+    """The far-side records of contacts merged into this one follow the policy of deletes."""
+    writes = []
+    for side, losers in draft.contact.losers.items():
+        if mapping.policy.delete_seen_in.get(other(side)) != "archive":
+            continue
+        for loser in losers:
+            if loser.liveness in DEAD:
+                continue
+            reason = f"its contact was merged in {TITLE[other(side)]}"
+            draft.entries.append(Entry("change", draft.contact.contact_id, None, side, loser.ref, reason=reason, rule="merged", to=(side,)))
+            draft.count("archives")
+            anchor = anchor_of(loser.seen, traits[side])
+            writes.append(Write(side, "archive", loser.ref, version=loser.version, anchor=anchor, entries=(len(draft.entries) - 1,)))
+    return writes

@@ -1,0 +1,197 @@
+"""A plan in the making: decisions become entries, native changes, totals, holds and bases. Only `planner`, `births`, `deaths` import it.
+
+It promises that the base of a field never runs ahead: a name that a write or a hold still waits for keeps its old shadow in the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from syncline.conflict import Evidence, Grade
+from syncline.errors import Recovery, SyncError
+from syncline.log import Entry
+from syncline.mapping import Field
+from syncline.merge import Decision
+from syncline.plan import Contact, ContactPlan, Hold, SideState, Traits, Write
+from syncline.records import MISSING, SIDES, Native, Side, Value, is_blank, other
+
+
+@dataclass(slots=True)
+class Draft:
+    """A plan in the making: decisions turn into entries, native changes and totals here. Local to one call of `plan_contact`."""
+
+    contact: Contact
+    entries: list[Entry] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
+    view: dict[str, Value] = field(default_factory=dict)
+    agreed_us: dict[str, int] = field(default_factory=dict)
+    totals: dict[str, int] = field(default_factory=dict)
+    put: dict[Side, dict[str, Any]] = field(default_factory=lambda: {"crm": {}, "marketing": {}})
+    consent: dict[Side, dict[str, Any]] = field(default_factory=lambda: {"crm": {}, "marketing": {}})
+    carried: dict[tuple[Side, bool], list[int]] = field(default_factory=dict)
+    confirms: dict[tuple[Side, bool], set[str]] = field(default_factory=dict)
+    waiting: dict[Side, set[str]] = field(default_factory=lambda: {"crm": set(), "marketing": set()})
+
+    def count(self, name: str) -> None:
+        self.totals[name] = self.totals.get(name, 0) + 1
+
+
+def finish(draft: Draft, state: str, writes: list[Write] | None = None) -> ContactPlan:
+    """The plan, inert; `state` is what the contact becomes."""
+    contact = draft.contact
+    if draft.holds:
+        draft.totals["holds"] = len(draft.holds)
+    return ContactPlan(
+        contact.contact_id, contact.state == "new", state,
+        {side: s.ref for side, s in contact.sides.items()},
+        draft.view, draft.agreed_us,
+        {side: _shadow(s, draft.waiting[side], state) for side, s in contact.sides.items()},
+        tuple(draft.entries), tuple(writes or ()), tuple(draft.holds), draft.totals,
+    )  # fmt: skip
+
+
+def _shadow(state: SideState, waiting: set[str], outcome: str) -> Native:
+    """The base after commit: what is seen, except where a write or a hold is still to come, and for names that were not shown this time.
+
+    A dead or parted record keeps its old base.
+    """
+    old = state.shadow or {}
+    if outcome != "active":
+        return old
+    return {**old, **{name: value for name, value in state.seen.items() if name not in waiting}}
+
+
+# ---------------------------------------------------------------- decisions
+
+
+def settle(
+    field_: Field, decision: Decision, draft: Draft, native: Mapping[Side, Native], now: Mapping[Side, Value], evidence: Evidence
+) -> None:
+    """Turn a decision into native changes, a view, an entry and totals; a value that a side cannot take holds the field instead."""
+    if decision.held:
+        return hold_field(draft, field_, Hold(decision.code, decision.reason, field_.name))
+    changes: dict[Side, dict[str, Any]] = {}
+    for side, value in decision.writes.items():
+        pending = {**native[side], **draft.put[side], **draft.consent[side]}
+        try:
+            put = field_.lenses[side].put(value, pending)
+        except SyncError as error:
+            if error.recovery is not Recovery.HOLD:
+                raise
+            return hold_field(draft, field_, Hold(type(error).__name__, str(error), field_.name, side))
+        changes[side] = {name: new for name, new in put.items() if new != native[side].get(name, MISSING)}
+    changes = {side: put for side, put in changes.items() if put}
+    before = draft.view.get(field_.name)
+    if decision.value != before and not (is_blank(decision.value) and before is None):
+        draft.view[field_.name] = decision.value
+    elif not changes:
+        return None
+    _note(field_, decision, draft, changes, before, evidence)
+    return _weigh(field_, decision, draft, changes, now)
+
+
+def _note(
+    field_: Field, decision: Decision, draft: Draft, changes: Mapping[Side, dict[str, Any]], before: Value, evidence: Evidence
+) -> None:
+    """The entry, who carries it out, and whose observation it confirms."""
+    contact, index = draft.contact, len(draft.entries)
+    winner = decision.winner
+    draft.entries.append(
+        Entry(
+            "change", contact.contact_id, field_.name, winner, contact.sides[winner].ref if winner else None,
+            decision.lost if decision.lost is not MISSING else before, decision.value,
+            decision.rule, decision.evidence, decision.reason, tuple(changes),
+        )
+    )  # fmt: skip
+    at_us = evidence.at_us.get(winner) if winner else None
+    if at_us is not None and not field_.consent:
+        draft.agreed_us[field_.name] = at_us
+    for side, put in changes.items():
+        (draft.consent if field_.consent else draft.put)[side].update(put)
+        draft.carried.setdefault((side, field_.consent), []).append(index)
+        draft.waiting[side].update(field_.lenses[side].names)
+        far = other(side)
+        if far not in changes:
+            draft.confirms.setdefault((side, field_.consent), set()).update(field_.lenses[far].names)
+            draft.waiting[far].update(field_.lenses[far].names)
+
+
+def _weigh(field_: Field, decision: Decision, draft: Draft, changes: Mapping[Side, Any], now: Mapping[Side, Value]) -> None:
+    for side in changes:
+        value = decision.writes[side]
+        if is_blank(value):
+            draft.count("blanks")
+        elif not is_blank(now[side]) and not field_.consent:
+            draft.totals["overwrites"] = 1
+        if field_.consent and field_.rule.order and value == field_.rule.order[-1]:
+            draft.count("unsubscribes")
+
+
+def hold_field(draft: Draft, field_: Field, hold: Hold) -> None:
+    draft.holds.append(hold)
+    keep_base(draft, field_)
+
+
+def keep_base(draft: Draft, field_: Field) -> None:
+    """Its base stays as it was, on both sides."""
+    for side in SIDES:
+        draft.waiting[side].update(field_.lenses[side].names)
+
+
+# ---------------------------------------------------------------- writes
+
+
+def updates(draft: Draft, native: Mapping[Side, Native], traits: Mapping[Side, Traits]) -> list[Write]:
+    """At most two writes a side: consent through its own channel, everything else in one minimal update."""
+    writes = []
+    for side in SIDES:
+        for consent, changes in ((True, draft.consent[side]), (False, draft.put[side])):
+            if not changes:
+                continue
+            state = draft.contact.sides[side]
+            writes.append(
+                Write(
+                    side, "consent" if consent else "update", state.ref,
+                    {} if consent else changes, changes if consent else {},
+                    {name: native[side][name] for name in changes if name in native[side]},
+                    state.version, anchor_of(native[side], traits[side]),
+                    tuple(sorted(draft.confirms.get((side, consent), ()))),
+                    tuple(draft.carried.get((side, consent), ())),
+                )
+            )  # fmt: skip
+            draft.count("updates")
+    return writes
+
+
+def anchor_of(native: Native, traits: Traits) -> dict[str, Any]:
+    """The native fields that every change of an existing record must bring along."""
+    return {name: native[name] for name in traits.anchors if name in native}
+
+
+# ---------------------------------------------------------------- evidence
+
+
+def evidence_for(field_: Field, contact: Contact, traits: Mapping[Side, Traits]) -> Evidence:
+    """What the rules may know of when this field changed on each side, and of proof."""
+    at_us: dict[Side, int | None] = {}
+    grade: dict[Side, Grade] = {}
+    for side, state in contact.sides.items():
+        at_us[side], grade[side] = changed_at(field_.lenses[side].names, state, traits[side])
+    proof = {side: state.proof for side, state in contact.sides.items()}
+    return Evidence(at_us, grade, proof, contact.agreed_us.get(field_.name))
+
+
+def changed_at(names: tuple[str, ...], state: SideState, traits: Traits) -> tuple[int | None, Grade]:
+    """When these native fields changed, by our clock, and how sure that is."""
+    stamps = [at for name, at in (state.field_times_us or {}).items() if name in names]
+    at_us = max(stamps) if stamps else state.modified_us if traits.evidence != "none" else None
+    if at_us is None:
+        return None, "none"
+    return at_us - traits.offset_us, "field" if stamps else "record"
+
+
+def place(order: tuple[str, ...], value: Value) -> int:
+    """Position in the order, -1 for anything else."""
+    return order.index(value) if isinstance(value, str) and value in order else -1

@@ -21,7 +21,7 @@ from mappings.check import Problem, lint
 from mappings.compile import compile_mapping
 from mappings.load import LoadedMapping, load
 from state.store import Store, SyncStore
-from syncline.errors import MappingError
+from syncline.errors import MappingError, UsageError
 from syncline.mapping import CompiledMapping
 from syncline.planner import Traits
 from syncline.ports import Connector, FieldInfo, Schema
@@ -95,16 +95,23 @@ def open_context(mapping_path: str | Path, environ: Mapping[str, str] | None = N
     environ = os.environ if environ is None else environ
     folder = folder or Path.cwd()
     loaded = load(mapping_path)
-    budget = environ.get(CALL_BUDGET, "").strip()
+    budget = _call_budget(environ)
     built: dict[Side, Connector] = {}
     for side in SIDES:
         spec = getattr(loaded.model.sides, side)
-        settings = settings_from_env(spec.connector, spec.options, environ, call_budget=int(budget) if budget else None)
+        settings = settings_from_env(spec.connector, spec.options, environ, call_budget=budget)
         built[side] = build(spec.connector, settings)
     store = Store.open(database_url(environ, folder))
     checkpoints = environ.get(CHECKPOINTS, "").strip()
     path = Path(checkpoints) if checkpoints else folder / ".syncline" / "checkpoints.jsonl"
     return Context(loaded, store, store.sync(loaded.model.name), built, path)
+
+
+def _call_budget(environ: Mapping[str, str]) -> int | None:
+    text = environ.get(CALL_BUDGET, "").strip()
+    if text and not (text.isdecimal() and int(text)):
+        raise UsageError(f"{CALL_BUDGET} must be a whole number of calls, 1 or more")
+    return int(text) if text else None
 
 
 def prepare(context: Context, *, fresh: bool = False) -> list[Problem]:

@@ -11,9 +11,9 @@ ADA = "ada@people.example"
 
 
 def in_step(world: World, count: int) -> list[str]:
-    emails = [
-        world.pair(f"p{n:03d}", {"firstname": f"P{n}", "company": f"Firm {n}", "jobtitle": f"Job {n}"}, {"FNAME": f"P{n}"}) for n in range(count)
-    ]
+    emails = []
+    for n in range(count):
+        emails.append(world.pair(f"p{n:03d}", {"firstname": f"P{n}", "company": f"Firm {n}", "jobtitle": f"Job {n}"}, {"FNAME": f"P{n}"}))
     world.settle()
     world.mark()
     return emails

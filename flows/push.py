@@ -120,8 +120,18 @@ def _look_again(sender: Sender, rows: Sequence[OutboxRow]) -> tuple[list[OutboxR
         else:
             moved.append(record)
             settled.append(Settled(row, "moved"))
-    _observe(sender, moved)
+    _observe(sender, [*moved, *_heirs(sender, others, moved)])
     return ready, settled
+
+
+def _heirs(sender: Sender, rows: Sequence[OutboxRow], records: Sequence[Record]) -> list[Record]:
+    """Where the losers of a merge just vanish, one that has gone may live on in whoever holds its address: ask before calling it dead."""
+    capabilities, gone = sender.connector.capabilities, {record.ref for record in records if record.liveness == "gone"}
+    key = capabilities.create_key
+    if capabilities.merges != "absorbed" or not key:
+        return []
+    addresses = {str(row.anchor[key]) for row in rows if row.ref in gone and row.anchor.get(key)}
+    return [record for record in _find(sender, key, sorted(addresses)) if gone & set(record.absorbed)] if addresses else []
 
 
 def _look_for_lost_creates(sender: Sender, creates: Sequence[OutboxRow]) -> tuple[list[OutboxRow], list[Settled]]:
@@ -284,7 +294,7 @@ def _reread(sender: Sender, row: OutboxRow, error: SyncError) -> Settled:
         records = list(_read(sender, [row.ref] if row.ref else []))
         if records and _already(row, records[0]):
             return _applied(sender, row, records[0])
-    _observe(sender, records)
+    _observe(sender, [*records, *_heirs(sender, [row], records)])
     return Settled(row, "moved")
 
 

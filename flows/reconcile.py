@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
+from flows.observe import read_again
 from flows.progress import Progress
 from flows.settings import Context
 from syncline.errors import GuardTripped
 from syncline.guard import Trip, weigh
 from syncline.planner import plan_contact
+from syncline.records import SIDES, Side
 
 CHUNK = 500
 """Contacts decided, and later committed, together: one plan row and one transaction each."""
@@ -28,10 +30,20 @@ class Planned:
 def match(context: Context, run_id: int) -> tuple[int, int]:
     """Pair what has no link, and follow merges. Returns (pairs found, records left ambiguous)."""
     now = context.clock()
+    for side in SIDES:
+        _meet_survivors(context, side)
     for merge in context.sync.merges():
         context.sync.apply_merge(merge, run_id, now, context.mapping.version)
     summary = context.sync.match_records(now, run_id)
     return summary.paired, summary.ambiguous
+
+
+def _meet_survivors(context: Context, side: Side) -> None:
+    """A record may be known to have been merged into one that no poll has shown yet: read that one, and whom it was merged into."""
+    met: set[str] = set()
+    while refs := [ref for ref in context.sync.missing_survivors(side) if ref not in met]:
+        met.update(refs)
+        context.sync.stage(side, list(read_again(context, side, refs)), None, (), now_us=context.clock())
 
 
 def decide(context: Context, run_id: int, progress: Progress) -> Planned:

@@ -1,4 +1,4 @@
-"""A trial copy of one sync: its records, contacts, holds and unsent writes under another name, so that a plan for an edited mapping disturbs nothing.
+"""A trial copy of one sync: its records, contacts, holds and unsent writes, so that a plan for an edited mapping disturbs nothing.
 
 Adopting a new mapping takes every base away. A dry run must not do that to the sync that runs every five minutes with the old one.
 """

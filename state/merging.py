@@ -33,7 +33,11 @@ _MISSING = sa.text(
 _ABSORB = sa.text(
     "UPDATE record SET liveness = 3, merged_into = :into, dirty = 0, pair_ref = NULL WHERE sync_id = :s AND side = :side AND ref = :ref"
 )
-_TAKE = sa.text("UPDATE record SET contact_id = :contact, pair_ref = NULL WHERE sync_id = :s AND side = :side AND ref = :ref")
+# The base goes along: what the merge left as it was is no change, and what the other side edited meanwhile is one.
+_TAKE = sa.text(
+    "UPDATE record SET contact_id = :contact, pair_ref = NULL, shadow = COALESCE(shadow, (SELECT b.shadow FROM record AS b"
+    " WHERE b.sync_id = :s AND b.side = :side AND b.ref = :before)) WHERE sync_id = :s AND side = :side AND ref = :ref"
+)
 _MERGED = (
     sa.text("UPDATE contact SET state = 'merged', merged_into = :winner WHERE sync_id = :s AND id = :loser"),
     sa.text("UPDATE contact SET merged_into = :winner WHERE sync_id = :s AND merged_into = :loser"),
@@ -129,10 +133,11 @@ class Merging:
             held = connection.execute(RECORDS_OF, {"s": scope.sync_id, "ids": codec.dumps([merge.winner])}).all()
             mine = [row for row in held if SIDES[row.side] == merge.side]
             if merge.survivor not in [row.ref for row in mine]:
-                connection.execute(_TAKE, {**of, "ref": merge.survivor, "contact": merge.winner})
                 old = best(mine).get(merge.side)
+                before = old.ref if old is not None else None
+                connection.execute(_TAKE, {**of, "ref": merge.survivor, "contact": merge.winner, "before": before})
                 entry = Entry(
-                    kind="rebind", contact_id=merge.winner, side=merge.side, ref=merge.survivor, old=old.ref if old is not None else None,
+                    kind="rebind", contact_id=merge.winner, side=merge.side, ref=merge.survivor, old=before,
                     new=merge.survivor, rule="merge", reason="the vendor merged this contact's record into another",
                 )  # fmt: skip
                 log.add(entry, keys.get(merge.winner))

@@ -202,6 +202,10 @@ def _send(sender: Sender, rows: list[OutboxRow], settled: list[Settled]) -> None
             raise OutcomeUnknown(f"{sender.connector.title} did not answer for {len(waiting)} writes of a batch")
     except OutcomeUnknown as error:
         settled += [_settle_one(sender, row, Receipt(row.key, row.ref, error=error)) for row in waiting.values()]
+    except SyncError as error:
+        if error.recovery is Recovery.RETRY:  # nothing of the rest was written
+            settled += [_failed(sender, row, error) for row in waiting.values()]
+        raise
     finally:
         _finish(sender, settled)
 
@@ -232,14 +236,13 @@ def _settle_one(sender: Sender, row: OutboxRow, receipt: Receipt) -> Settled:
     error = receipt.error
     if error is None:
         return _applied(sender, row, receipt.record, receipt.ref)
-    name = type(error).__name__
     match error.recovery:
         case Recovery.HOLD:
             return _refused(sender, row, error)
         case Recovery.REREAD:
             return _reread(sender, row, error)
         case Recovery.RETRY:
-            return Settled(row, f"failed:{name}", retry_at_us=_retry_at(sender, row))
+            return _failed(sender, row, error)
         case _:
             raise error
 
@@ -327,16 +330,19 @@ def _finish(sender: Sender, settled: list[Settled]) -> None:
 
 
 def _give_back(sender: Sender, error: SyncError) -> None:
-    """A side that cannot be written now: its rows leave the outbox and their records stay dirty, to be decided again in time."""
-    name = type(error).__name__
+    """A side that cannot be written now: its rows leave the outbox and their records stay dirty, to be decided again in time.
+
+    Not those that an earlier run was sending when it died: they may have been applied, and are looked up when the side answers again.
+    """
     for phase in (0, 1):
-        while rows := sender.context.sync.claim(phase, sender.side, 500):
-            _finish(sender, [Settled(row, f"failed:{name}", retry_at_us=_retry_at(sender, row)) for row in rows])
+        while rows := [row for row in sender.context.sync.claim(phase, sender.side, 500) if row.state == "ready"]:
+            _finish(sender, [_failed(sender, row, error) for row in rows])
 
 
-def _retry_at(sender: Sender, row: OutboxRow) -> int:
-    delay_s = min(FIRST_RETRY_S * 2**row.attempts, LONGEST_RETRY_S)
-    return sender.context.clock() + delay_s * 1_000_000
+def _failed(sender: Sender, row: OutboxRow, error: SyncError) -> Settled:
+    """To be decided again after a pause that doubles with every failure, and is never shorter than the vendor's own wish."""
+    delay_s = max(min(FIRST_RETRY_S * 2**row.attempts, LONGEST_RETRY_S), getattr(error, "after_s", None) or 0)
+    return Settled(row, f"failed:{type(error).__name__}", retry_at_us=sender.context.clock() + round(delay_s * 1_000_000))
 
 
 def _observe(sender: Sender, records: Iterable[Record]) -> None:

@@ -72,6 +72,41 @@ def test_E_01_a_side_that_stays_shut_fails_alone_and_is_retried_in_time(world: W
     world.at_rest()
 
 
+def test_E_01_a_wish_to_wait_longer_than_a_run_is_kept_by_the_next_ones(world: World, waits: list[float]) -> None:
+    in_marketing(world, people(3))
+    world.crm.faults(on=CREATE, kind="429", times=1, retry_after=1800)
+    assert world.sync().exit_code == 5
+    assert max(waits, default=0) < 120
+    for shift_s, born in ((1700, 0), (1900, 3)):
+        world.shift_s = shift_s
+        world.sync()
+        assert len(births(world, "crm")) == born
+    world.at_rest()
+
+
+def test_E_01_a_refused_item_is_not_sent_with_every_round_and_a_failing_one_ever_more_rarely(world: World, waits: list[float]) -> None:
+    in_step(world, ["ada", "bob"])
+    world.crm.edit("update", email="ada@people.example", fields={"lastname": "Byron"})
+    world.marketing.faults(on=MEMBERS, kind="item_error", times=99)
+    for _ in range(4):
+        assert world.sync().exit_code == 1
+    assert world.marketing.calls()["calls"][MEMBERS] == 1
+    world.marketing.faults(clear=True, rate=False)
+    world.settle("sweep")
+    world.crm.edit("update", email="bob@people.example", fields={"lastname": "Boole"})
+    world.marketing.faults(on=MEMBERS, kind="429", times=10_000)
+    tried = []
+    for minute in range(40):
+        world.shift_s = 60 * minute + 1
+        if world.sync("retry" if minute else "sync").exit_code == 5:
+            tried.append(minute)
+    assert tried == [0, 1, 3, 7, 15, 31]
+    world.marketing.faults(clear=True, rate=False)
+    world.shift_s += 3600
+    world.at_rest()
+    assert world.member("bob@people.example")["LNAME"] == "Boole"
+
+
 def test_E_02_three_of_a_hundred_are_refused_and_ninety_seven_are_confirmed(world: World) -> None:
     names = people(100)
     world.edit_mapping(("overwrites: 20%", "overwrites: 100%"))
@@ -143,6 +178,26 @@ def test_E_04_an_opt_out_that_fails_just_after_the_birth_is_made_good(kind: str,
     world.at_rest()
     assert births(world, "crm") == {"ada@people.example": 1}
     assert world.crm_record("ada@people.example")["hs_email_optout"] == "true"
+
+
+def test_E_04_a_create_whose_run_died_is_looked_up_even_when_that_fails_at_first(
+    world: World, monkeypatch: pytest.MonkeyPatch, waits: list[float]
+) -> None:
+    in_marketing(world, ["ada"])
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        acting(patch, lambda request: request.url.endswith("/batch/create"), die)
+        world.sync()
+    assert births(world, "crm") == {"ada@people.example": 1}
+    world.crm.faults(on="batch/read", kind="429", times=99)
+    assert world.sync().exit_code == 5
+    world.crm.faults(clear=True, rate=False)
+    world.at_rest()
+    assert births(world, "crm") == {"ada@people.example": 1}
+    assert world.crm.calls()["calls"][CREATE] == 1, "never blindly repeated"
 
 
 def test_E_06_a_token_that_expires_while_listing_stops_the_run_and_the_next_goes_on_from_its_page(world: World) -> None:

@@ -119,7 +119,7 @@ class Contacts:
         found = {row.id: row for row in connection.execute(CONTACTS, values)}
         lost: dict[int, list[Any]] = {}
         for loser, winner in sorted(losers.items()):
-            lost.setdefault(winner, []).extend(row for row in records.get(loser, ()) if row.liveness == codec.LIVE)
+            lost.setdefault(winner, []).extend(_left_behind(records.get(loser, ())))
         return [_contact(found[i], records.get(i, ()), lost.get(i, ()), holds) for i in ids if i in found]
 
     def load_contact(self, contact_id: int) -> Contact | None:
@@ -178,6 +178,15 @@ def best(rows: Sequence[Any]) -> dict[Side, Any]:
     for row in sorted(rows, key=lambda row: (-row.liveness, row.staged)):
         chosen[SIDES[row.side]] = row
     return {side: chosen[side] for side in SIDES if side in chosen}
+
+
+def _left_behind(rows: Sequence[Any]) -> list[Any]:
+    """What a merged contact still has to say: its living record and, for as long as that lives, the merged one with its last words.
+
+    Who opts out and is merged away between two polls has said so on the merged record alone.
+    """
+    living = [row for row in rows if row.liveness == codec.LIVE]
+    return living and [*living, *(row for row in rows if row.liveness == codec.LIVENESS_NO["merged"])]
 
 
 def _contact(row: Any, records: Sequence[Any], lost: Sequence[Any], holds: dict[Owner, list[HoldRow]]) -> Contact:

@@ -8,7 +8,6 @@ import pytest
 from tests.real.rpc import Rpc
 from tests.real.tryton_server import Server, tryton
 
-
 HERE = Path(__file__).parent
 
 

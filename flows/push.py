@@ -293,12 +293,22 @@ def _reread(sender: Sender, row: OutboxRow, error: SyncError) -> Settled:
         records = list(_lost_create(sender, row, error))
         if records and isinstance(error, OutcomeUnknown):
             return _applied(sender, row, records[0])
+        if records and not any(_may_be_the_same(sender, row, record) for record in records):
+            return Settled(row, f"held:{type(error).__name__}", hold=Hold(type(error).__name__, str(error), "", sender.side))
     else:
         records = list(_read(sender, [row.ref] if row.ref else []))
         if records and _already(row, records[0]):
             return _applied(sender, row, records[0])
     _observe(sender, [*records, *_heirs(sender, [row], records)])
     return Settled(row, "moved")
+
+
+def _may_be_the_same(sender: Sender, row: OutboxRow, record: Record) -> bool:
+    """Whether the next round can pair them: no other contact has that record, and it shows a match key of ours, not as a second address."""
+    if sender.context.sync.contact_by(sender.side, record.ref) not in (None, row.contact_id):
+        return False
+    keys = [match.key[sender.side] for match in sender.context.mapping.match]
+    return record.liveness == "live" and any(key(row.fields) is not None and key(row.fields) == key(record.fields) for key in keys)
 
 
 def _lost_create(sender: Sender, row: OutboxRow, error: SyncError) -> Iterator[Record]:

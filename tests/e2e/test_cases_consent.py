@@ -195,3 +195,21 @@ def test_a_pending_member_that_confirms_is_not_undone(world: World) -> None:
     assert world.member(ADA)["status"] == "subscribed"
     assert world.crm_record(ADA).get("hs_email_optout") in (None, "", "false")
     assert world.written("marketing") == []
+
+
+def test_an_opt_out_that_could_not_be_written_is_not_forgotten_when_its_neighbour_could(world: World) -> None:
+    """Status tells of consent and of bounces: that the CRM took the one says nothing of the opt-out that marketing did not take."""
+    linked(world)
+    world.crm.edit("unsubscribe", email=ADA)
+    world.settle()
+    world.marketing.edit("clean", email=ADA)
+    world.settle()
+    world.later(3600)
+    world.marketing.edit("update", email=ADA, fields={"status": "subscribed"})
+    world.marketing.faults(on="PATCH /3.0/lists", kind="500_before", times=20)
+    world.sync()
+    assert world.member(ADA)["status"] == "subscribed" and world.crm_record(ADA)["email_status"] == "ok"
+    world.marketing.faults(clear=True)
+    world.at_rest()
+    assert world.member(ADA)["status"] == "unsubscribed"
+    never_subscribed(world)

@@ -290,6 +290,25 @@ def test_a_chain_of_merges_ends_in_the_last_survivor(world: World) -> None:
     assert world.written("crm") == [] and world.holds() == []
 
 
+def test_a_member_at_the_second_address_of_a_contact_waits_and_is_not_sent_every_run(world: World) -> None:
+    """The CRM keeps a merged contact's address beside the first one: whoever signs up with it cannot be created there, and waits."""
+    linked_pair(world, "ada")
+    world.crm.edit("create", fields={"email": BOB, "firstname": "Bob", "is_test": "true"})
+    merged(world)
+    world.settle()
+    world.marketing.edit("create", email=BOB, fields={"FNAME": "Bob", "STAGE": "CUST"})
+    world.mark()
+    world.at_rest()
+    assert world.holds() == [("", "AlreadyExists")]
+    assert world.written("crm") == [] and world.member(BOB)["FNAME"] == "Bob"
+    world.crm.reset_calls()
+    world.sync()
+    assert not [call for call in world.crm.calls()["calls"] if "upsert" in call or "create" in call]
+    world.marketing.edit("change_email", email=BOB, to="robert@people.example")
+    world.at_rest()
+    assert world.crm_record("robert@people.example")["firstname"] == "Bob" and world.holds() == []
+
+
 def test_a_merge_with_an_unlinked_contact_keeps_the_link(world: World) -> None:
     linked_pair(world, "ada")
     world.crm.edit("create", fields={"email": "test@people.example", "lastname": "Byron", "is_test": "true"})

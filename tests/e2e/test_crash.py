@@ -14,8 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+import flows.reconcile
 import flows.settings
-from flows.round import LEASE_TTL_S
+from flows.round import LEASE_TTL_S, Kind
 from sandbox.handles import Twins
 from sandbox.serve import start_twins
 from tests.databases import postgres_uri
@@ -37,12 +38,12 @@ def twins() -> Iterator[Twins]:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def quick_mapping() -> Iterator[None]:
-    """The mapping is read once: a history opens it a dozen times, and reading YAML is most of what opening costs."""
-    plain = flows.settings.load
-    flows.settings.load = functools.cache(plain)  # type: ignore[assignment]
-    yield
-    flows.settings.load = plain
+def quick_and_piecemeal() -> Iterator[None]:
+    """The mapping is read once: a history opens it a dozen times, and that is most of what opening costs. Plans come in many chunks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flows.settings, "load", functools.cache(flows.settings.load))
+        patch.setattr(flows.reconcile, "CHUNK", 4)
+        yield
 
 
 def fresh(twins: Twins, folder: Path, database: str | None = None) -> World:
@@ -53,8 +54,11 @@ def fresh(twins: Twins, folder: Path, database: str | None = None) -> World:
     return World(twins, folder, database)
 
 
-def crash(world: World, at: int) -> bool:
-    """Play the history in a child that dies at boundary `at`, then go on as an operator would. False: the history has fewer."""
+def crash(world: World, at: int, again: int = 0, look: Kind | None = None) -> bool:
+    """Play the history in a child that dies at boundary `at`, then go on as an operator would. False: the history has fewer.
+
+    `again`: the next child dies too, at that boundary of its own; `look`: a round of this kind comes before the usual ones.
+    """
     stage, passed = world.folder / "stage", world.folder / "passed"
 
     def child() -> None:
@@ -69,6 +73,11 @@ def crash(world: World, at: int) -> bool:
     assert code == -9, f"the child failed at boundary {at}"
     world.shift_s += LEASE_TTL_S + 1
     act = int(stage.read_text())
+    if again:
+        forked(lambda: (Boundaries(again).install(), rounds(world, act)))
+        world.shift_s += LEASE_TTL_S + 1
+    if look:
+        assert world.sync(look).error is None
     rounds(world, act)
     play(world, act + 1)
     rest(world)
@@ -106,6 +115,17 @@ def test_killed_at_every_boundary(chunk: int, twins: Twins, tmp_path: Path, uncr
     for at in range(1 + chunk, len(names) + 1, CHUNKS):
         world = fresh(twins, tmp_path / "w")
         if crash(world, at):  # two polls run at once: now and then a history has one boundary less
+            check(world, expected, at, names)
+
+
+@pytest.mark.parametrize(("again", "look"), [(4, None), (9, "plan"), (17, None), (30, "retry")])
+def test_killed_twice_and_looked_at_in_between(
+    again: int, look: Kind, twins: Twins, tmp_path: Path, uncrashed: tuple[dict, list[str]]
+) -> None:
+    expected, names = uncrashed
+    for at in range(again, len(names) + 1, 4 * SAMPLE):
+        world = fresh(twins, tmp_path / "w")
+        if crash(world, at, again, look):
             check(world, expected, at, names)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -50,6 +51,25 @@ def test_a_question_of_an_auditor_is_answered(block: Block, database: Path) -> N
         assert rows == []
     else:
         assert rows
+
+
+def test_a_person_is_erased_as_the_page_says_and_the_log_verifies(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(database.parents[1], tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    assert run(["explain", "1"]) == 0
+    done: dict[str, object] = {}
+    for block in blocks(PAGE, "python"):
+        exec(compile(block.text, block.where, "exec"), done)
+    assert done["erased"] is True
+    capsys.readouterr()
+    assert run(["verify"]) == 0
+    assert run(["log", "--contact", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "The log verifies" in said
+    assert "(erased)" in said
+    assert "@people.example" not in said
 
 
 def test_every_column_is_explained() -> None:

@@ -17,7 +17,7 @@ from benchmarks.goals import Goal, Result
 
 DOCS = Path(__file__).parent.parent / "docs" / "performance.md"
 BEGIN, END = "<!-- last run: written by `python -m benchmarks.run --write-docs` -->", "<!-- end of last run -->"
-COLUMNS = ("job", "contacts", "÷ floor", "CPU s", "floor", "peak MB", "floor", "calls", "fewest", "again")
+COLUMNS = ("job", "contacts", "÷ floor", "CPU s", "floor s", "peak MB", "floor MB", "calls", "fewest", "again")
 
 
 def row(result: Result) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from benchmarks.workloads import WORKLOADS, Bench, Sample
 from benchmarks.world import World
 from sandbox.serve import start_twins
 
+pytestmark = pytest.mark.xdist_group("benchmarks")  # the workloads run once for all of these tests
+
 SIZE = 200
 LISTING_ENDS = 5
 """Calls by which full listings end: the archived of both sides, and what changed while they were listed. Nothing beside many pages."""

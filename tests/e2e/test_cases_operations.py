@@ -194,6 +194,39 @@ def test_H_03_a_run_that_lost_its_lease_writes_nothing_any_more(shared: World) -
     shared.at_rest()
 
 
+def test_H_03_three_first_runs_at_once_do_the_work_once(shared: World) -> None:
+    """Nobody has made the database yet."""
+    for name in ("ada", "bob"):
+        shared.crm.edit("create", fields={"email": f"{name}@people.example", "firstname": name})
+    shared.pair("cid", {"firstname": "Cid"}, {"FNAME": "Cid"})
+    codes = []
+
+    def first_run() -> None:
+        os._exit(shared.sync().exit_code)
+
+    children = [started(first_run) for _ in range(3)]
+    for child in children:
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    assert 0 in codes
+    assert set(codes) <= {0, 4}
+    shared.at_rest()
+    made = [
+        effect["after"]["email_address"] for effect in shared.marketing.effects() if (effect["op"], effect["actor"]) == ("create", "api")
+    ]
+    assert sorted(made) == ["ada@people.example", "bob@people.example"]
+
+
+def started(act: Callable[[], None]) -> int:
+    """A child process that does this; its id."""
+    child = os.fork()
+    if child == 0:
+        try:
+            act()
+        finally:
+            os._exit(99)
+    return child
+
+
 def test_H_03_the_lease_of_a_killed_run_is_free_after_its_time(shared: World) -> None:
     emails = in_step(shared, 3)
     shared.crm.edit("update", email=emails[0], fields={"firstname": "Ada"})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields
@@ -95,4 +94,3 @@ def test_tables_name_the_whole_port() -> None:
     assert all(f"`{each.name}`" in text for each in fields(Capabilities))
     methods = {name for name, value in vars(Connector).items() if callable(value) and not name.startswith("_")}
     assert all(f"| `{method}(" in text for method in methods)
-    assert os.path.getsize(PAGE)

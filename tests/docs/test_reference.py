@@ -100,6 +100,20 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     assert {name(page) for page in PAGES} <= {name(page) for page in seen}
 
 
+def test_every_make_target_is_real() -> None:
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {target for text in EVERYTHING.values() for target in re.findall(r"`make (?:-n )?([\w-]+)`", text)}
+    assert named
+    assert named <= targets
+
+
+def test_prefect_is_typed_as_prefect_yaml_says() -> None:
+    """Those three commands are run for real in tests/deployed."""
+    said = (ROOT / "prefect.yaml").read_text(encoding="utf-8")
+    typed = {command.text for page in PAGES for command in commands(page) if command.text.startswith("prefect ")}
+    assert {text for text in typed if not text.startswith("prefect server start ")} == set(re.findall(r"#   (prefect .+)", said))
+
+
 def test_the_change_log_of_versions_knows_this_one() -> None:
     assert f"## {__version__}" in EVERYTHING[ROOT / "CHANGELOG.md"]
 

@@ -14,12 +14,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from state import codec
-from state.database import Row
+from state.database import Row, among
 from state.holds import AMBIGUOUS, Owner, by_owner, open_holds, settle_holds
 from state.log import Appender, appending
 from state.queries import CONTACTS
 from state.scope import Scope
-from state.tables import CONTACT, OUTBOX
+from state.tables import CONTACT, OUTBOX, RECORD
 from syncline.errors import UsageError
 from syncline.plan import ContactPlan, Hold, Write
 from syncline.records import Side
@@ -38,6 +38,14 @@ _WHERE = " WHERE sync_id = :sync_id AND side = :side AND ref = :ref"
 _LINK = sa.text(f"UPDATE record SET contact_id = :contact_id, shadow = :shadow, {_SETTLED}{_WHERE}")
 _RELINK = sa.text(f"UPDATE record SET contact_id = :contact_id, {_SETTLED}{_WHERE}")
 _CLEAR = sa.text(f"UPDATE record SET {_SETTLED}{_WHERE}")
+_HEARD = (
+    sa.update(RECORD)
+    .where(RECORD.c.sync_id == sa.bindparam("s"), among(RECORD.c.contact_id, "ids"), RECORD.c.dirty == 1)
+    .where(RECORD.c.liveness == codec.LIVENESS_NO["merged"], RECORD.c.staged <= sa.bindparam("before"))
+    .values(dirty=0)
+)
+"""Records merged into these contacts' own have had their say."""
+
 _OUTBOX = sa.insert(OUTBOX).values(
     {name: sa.bindparam(name) for name in ("sync_id", "run_id", "state", "phase", "side", "contact_id", "kind", "ref", "key", "body")}
 )
@@ -88,6 +96,8 @@ class _Batch:
         keys = dict(zip((plan.contact_id for plan in made), new_key(len(made)), strict=True)) if made else {}
         ids = codec.dumps([plan.contact_id for plan in plans if not plan.new])
         known = {row.id: row for row in self._connection.execute(CONTACTS, {"s": self._scope.sync_id, "ids": ids})}
+        if known:
+            self._connection.execute(_HEARD, {"s": self._scope.sync_id, "ids": ids, "before": self._staged})
         refs = [ref for plan in plans if plan.new for ref in plan.refs.values()]
         holds = open_holds(self._connection, self._scope, [plan.contact_id for plan in plans if not plan.new], refs)
         for plan in plans:

@@ -117,10 +117,10 @@ class Contacts:
             records.setdefault(row.contact_id, []).append(row)
         holds = open_holds(connection, self._scope, ids)
         found = {row.id: row for row in connection.execute(CONTACTS, values)}
-        lost: dict[int, list[Any]] = {}
+        lost: dict[int, list[Any]] = {i: [row for row in records.get(i, ()) if _merged(row) and row.dirty == 1] for i in ids}
         for loser, winner in sorted(losers.items()):
-            lost.setdefault(winner, []).extend(_left_behind(records.get(loser, ())))
-        return [_contact(found[i], records.get(i, ()), lost.get(i, ()), holds) for i in ids if i in found]
+            lost[winner] += _left_behind(records.get(loser, ()))
+        return [_contact(found[i], records.get(i, ()), lost[i], holds) for i in ids if i in found]
 
     def load_contact(self, contact_id: int) -> Contact | None:
         """One contact, dirty or not; None when there is none of that number."""
@@ -186,7 +186,11 @@ def _left_behind(rows: Sequence[Any]) -> list[Any]:
     Who opts out and is merged away between two polls has said so on the merged record alone.
     """
     living = [row for row in rows if row.liveness == codec.LIVE]
-    return living and [*living, *(row for row in rows if row.liveness == codec.LIVENESS_NO["merged"])]
+    return living and [*living, *filter(_merged, rows)]
+
+
+def _merged(row: Any) -> bool:
+    return bool(row.liveness == codec.LIVENESS_NO["merged"])
 
 
 def _contact(row: Any, records: Sequence[Any], lost: Sequence[Any], holds: dict[Owner, list[HoldRow]]) -> Contact:

@@ -33,6 +33,11 @@ _MISSING = sa.text(
 _ABSORB = sa.text(
     "UPDATE record SET liveness = 3, merged_into = :into, dirty = 0, pair_ref = NULL WHERE sync_id = :s AND side = :side AND ref = :ref"
 )
+# It stays open until the winner's next plan is committed: what it said last counts for the winner, once.
+_HEAR = sa.text(
+    "UPDATE record SET contact_id = :contact, dirty = 1 WHERE sync_id = :s AND side = :side AND ref = :ref"
+    " AND (contact_id IS NULL OR contact_id = :contact)"
+)
 # The base goes along: what the merge left as it was is no change, and what the other side edited meanwhile is one.
 _TAKE = sa.text(
     "UPDATE record SET contact_id = :contact, pair_ref = NULL, shadow = COALESCE(shadow, (SELECT b.shadow FROM record AS b"
@@ -129,6 +134,8 @@ class Merging:
                 connection.execute(_ABSORB, {**of, "ref": ref, "into": merge.survivor})
             if merge.winner is None:
                 return
+            for ref in merge.absorbed:
+                connection.execute(_HEAR, {**of, "ref": ref, "contact": merge.winner})
             keys = contact_keys(connection, scope, [merge.winner, *merge.losers])
             held = connection.execute(RECORDS_OF, {"s": scope.sync_id, "ids": codec.dumps([merge.winner])}).all()
             mine = [row for row in held if SIDES[row.side] == merge.side]

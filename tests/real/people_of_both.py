@@ -9,6 +9,7 @@ from tests.real.both_systems import OPT_OUT, BothSystems
 
 PEOPLE, SEED, BATCH = 345, 11, 100
 SHARED = "shared@people.example"
+NEVER_MEMBER = "never.a.member@people.example"
 MESS: tuple[dict[str, Any], ...] = (
     {"name": "Kestrel Freight"},
     {"name": "No Address", "phone": "+353 1 555 0142"},
@@ -16,6 +17,7 @@ MESS: tuple[dict[str, Any], ...] = (
     {"name": "Two Addresses", "email": ["first@people.example", "second@people.example"]},
     {"name": "One Of Two", "email": SHARED},
     {"name": "Other Of Two", "email": SHARED.upper()},
+    {"name": "Opted Out", "email": NEVER_MEMBER, "categories": [OPT_OUT]},
     {"name": "Mononym", "email": "mononym@people.example"},
     {"name": "van der Berg, Ann", "email": "ann.berg@people.example", "phone": "call the front desk"},
 )

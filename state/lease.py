@@ -14,10 +14,8 @@ from state.scope import Scope
 from syncline.errors import LockHeld
 
 _READ = "SELECT fencing, holder, expires_us FROM lease WHERE sync_id = :s"
-_TAKE = sa.text(
-    "INSERT INTO lease (sync_id, fencing, holder, expires_us) VALUES (:s, :fencing, :holder, :expires)"
-    " ON CONFLICT (sync_id) DO UPDATE SET fencing = excluded.fencing, holder = excluded.holder, expires_us = excluded.expires_us"
-)
+_MAKE = sa.text("INSERT INTO lease (sync_id, fencing, holder, expires_us) VALUES (:s, 0, NULL, 0) ON CONFLICT (sync_id) DO NOTHING")
+_TAKE = sa.text("UPDATE lease SET fencing = :fencing, holder = :holder, expires_us = :expires WHERE sync_id = :s")
 _RENEW = sa.text("UPDATE lease SET expires_us = :expires WHERE sync_id = :s AND fencing = :fencing AND holder IS NOT NULL")
 _RELEASE = sa.text("UPDATE lease SET holder = NULL, expires_us = 0 WHERE sync_id = :s AND fencing = :fencing")
 
@@ -32,12 +30,12 @@ class Lease:
         """The new fencing number. Raises LockHeld, naming holder and end, while another holds it and it has not expired."""
         db, sync_id = self._scope.db, self._scope.sync_id
         with db.write() as connection:
-            if not db.sqlite:  # the first lease of a sync has no row to lock yet
-                connection.execute(sa.text("SELECT 1 FROM sync WHERE id = :s FOR UPDATE"), {"s": sync_id})
-            row = connection.execute(sa.text(_READ + ("" if db.sqlite else " FOR UPDATE")), {"s": sync_id}).first()
-            if row and row.holder is not None and row.expires_us > now_us:
+            # A row to lock, the first time; the sync's own row is left alone, for runs lock that one after this one.
+            connection.execute(_MAKE, {"s": sync_id})
+            row = connection.execute(sa.text(_READ + ("" if db.sqlite else " FOR UPDATE")), {"s": sync_id}).one()
+            if row.holder is not None and row.expires_us > now_us:
                 raise LockHeld(f"{row.holder} is running this sync; its lease ends at {_instant(row.expires_us)} unless renewed")
-            fencing = (row.fencing if row else 0) + 1
+            fencing = row.fencing + 1
             connection.execute(_TAKE, {"s": sync_id, "fencing": fencing, "holder": holder, "expires": now_us + ttl_us})
         return fencing
 

@@ -147,7 +147,7 @@ def _look_for_lost_creates(sender: Sender, creates: Sequence[OutboxRow]) -> tupl
         if record is None:
             ready.append(row)
         else:
-            settled.append(_applied(sender, row, record))
+            settled.append(replace(_applied(sender, row, record), found=True))
     return ready, settled
 
 
@@ -292,7 +292,7 @@ def _reread(sender: Sender, row: OutboxRow, error: SyncError) -> Settled:
     if row.kind == "create":
         records = list(_lost_create(sender, row, error))
         if records and isinstance(error, OutcomeUnknown):
-            return _applied(sender, row, records[0])
+            return replace(_applied(sender, row, records[0]), found=True)
         if records and not any(_may_be_the_same(sender, row, record) for record in records):
             return Settled(row, f"held:{type(error).__name__}", hold=Hold(type(error).__name__, str(error), "", sender.side))
     else:

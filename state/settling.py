@@ -74,6 +74,7 @@ class Settled:
     hold: Hold | None = None
     retry_at_us: int | None = None
     held_fields: tuple[str, ...] = ()
+    found: bool = False
 
     @property
     def waits(self) -> bool:
@@ -180,7 +181,7 @@ class _Batch:
         if echo is None:
             return base
         late = old is not None and None not in (old["modified_us"], echo.modified_us) and echo.modified_us < old["modified_us"]
-        base["shadow"], moved = self._shadow(row, echo, mine or there)
+        base["shadow"], moved = self._shadow(row, echo, mine or there, settled.found)
         base["dirty"] = 1 if late or moved or (row.kind != "create" and base["dirty"] == 1) else 0
         if late:
             return base
@@ -198,13 +199,14 @@ class _Batch:
             base["field_times"] = codec.dumps(echo.field_times_us)
         return base
 
-    def _shadow(self, row: OutboxRow, echo: Record, old: Row | None) -> tuple[str | None, bool]:
+    def _shadow(self, row: OutboxRow, echo: Record, old: Row | None, found: bool) -> tuple[str | None, bool]:
         """(shadow after the write, whether the echo shows something that is not ours: an edit, or a value the vendor gave a new record)."""
         sent = row.fields.keys() | row.consent.keys()
         if row.kind == "create" or old is None:
-            # Consent is written apart, after the birth: what the record does not show is no agreement, and is judged again.
-            # A vendor may say "true" for our True.
-            unheard = {name for name, value in row.consent.items() if str(echo.fields.get(name, value)).lower() != str(value).lower()}
+            # Consent is written apart, after the birth: what the record does not show is no agreement, and is judged again. So is any
+            # field of a record that was only found later: somebody may have edited it since.
+            meant = {**row.fields, **row.consent} if found else row.consent
+            unheard = {name for name, value in meant.items() if not _shows(echo.fields.get(name, value), value)}
             ours = {name: value for name, value in echo.fields.items() if name in sent - unheard}
             return codec.dumps(ours), bool(unheard) or any(v not in _BLANK for name, v in echo.fields.items() if name not in sent)
         where = f"record {row.side}/{old['ref']}"
@@ -290,6 +292,12 @@ def _holds_of(settled: Settled) -> list[Hold]:
     if hold is None:
         return []
     return [hold, *(replace(hold, field=name) for name in settled.held_fields if name != hold.field)]
+
+
+def _shows(shown: Any, sent: Any) -> bool:
+    """A vendor may say "true" for our True, null for our empty text, and a list for our tuple."""
+    one, two = (list(v) if isinstance(v, tuple) else "" if v is None else v for v in (shown, sent))
+    return bool(one == two) or str(one).lower() == str(two).lower()
 
 
 def _best(rows: Sequence[Row]) -> dict[Side, Row]:

@@ -200,6 +200,31 @@ def test_E_04_a_create_whose_run_died_is_looked_up_even_when_that_fails_at_first
     assert world.crm.calls()["calls"][CREATE] == 1, "never blindly repeated"
 
 
+@pytest.mark.parametrize("fault", [None, "timeout_after"])
+def test_E_04_an_edit_of_a_record_whose_birth_we_did_not_hear_of_is_not_lost(
+    fault: str | None, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_crm(world, ["ada"])
+
+    def edited_and_then(end: type[BaseException] | None) -> None:
+        world.later(600)
+        world.marketing.edit("update", email="ada@people.example", fields={"FNAME": "Countess Ada"})
+        if end:
+            raise end
+
+    if fault:
+        world.marketing.faults(on=MEMBERS, kind=fault)
+        acting(monkeypatch, writes_members, lambda: edited_and_then(None))
+        world.sync()
+    else:
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            acting(patch, writes_members, lambda: edited_and_then(KeyboardInterrupt))
+            world.sync()
+    world.at_rest()
+    assert births(world, "marketing") == {"ada@people.example": 1}
+    assert (world.crm_record("ada@people.example")["firstname"], world.member("ada@people.example")["FNAME"]) == ("Countess Ada",) * 2
+
+
 def test_E_06_a_token_that_expires_while_listing_stops_the_run_and_the_next_goes_on_from_its_page(world: World) -> None:
     """Our connectors use static tokens: nothing can be refreshed, a person must act. What was read is kept, with its place."""
     names = people(130)

@@ -35,6 +35,8 @@ def composed(value: Any) -> str:
 
 
 def trimmed(value: Any) -> str | None:
+    if type(value) is str and value.isascii():  # nothing to compose
+        return value.strip() or None
     return composed(value).strip() or None
 
 

@@ -12,24 +12,25 @@ from syncline.draft import Draft, changed_at, finish, hold_field
 from syncline.errors import Recovery, SyncError
 from syncline.log import Entry
 from syncline.mapping import CompiledMapping, Field
-from syncline.merge import read_field, values
+from syncline.merge import read_field
 from syncline.plan import ContactPlan, Hold, SideState, Traits, Write
-from syncline.records import MISSING, Native, Side, Value, is_blank, other
+from syncline.records import MISSING, Side, Value, is_blank, other
 
 
 def create(mapping: CompiledMapping, draft: Draft, source: Side, traits: Mapping[Side, Traits]) -> ContactPlan:
     """One create across, with all that may travel; no entry and no write when scope, policy or a missing value forbid it."""
     contact, target = draft.contact, other(source)
     native = contact.sides[source].seen
-    shown = values(mapping, source, native)
+    read = [(field_, *read_field(field_, source, native)) for field_ in mapping.fields]
+    shown = {field_.name: value for field_, value, _ in read}
     policy = mapping.policy
     if contact.state not in ("new", "active") or not (
         (source not in policy.scope or policy.scope[source](shown, native))
         and (target not in policy.create or policy.create[target](shown, native))
     ):
         return finish(draft, contact.state)
-    for field_ in mapping.fields:
-        _create_one(field_, draft, source, native, traits[source])
+    for field_, value, error in read:
+        _create_one(field_, value, error, draft, source, traits[source])
     unborn = _unborn(mapping, draft, source)
     if unborn is not None:
         return finish(Draft(contact, holds=[*draft.holds, unborn], view=dict(contact.view)), contact.state)
@@ -62,10 +63,9 @@ def _unborn(mapping: CompiledMapping, draft: Draft, source: Side) -> Hold | None
     return Hold("Required", f"{TITLE[target]} requires {', '.join(missing)}, and {TITLE[source]} has none", "", target) if missing else None
 
 
-def _create_one(field_: Field, draft: Draft, source: Side, native: Native, traits: Traits) -> None:
+def _create_one(field_: Field, value: Value, error: SyncError | None, draft: Draft, source: Side, traits: Traits) -> None:
     """One field of a new record: its value if it has one and may travel; consent always, and never wider than it can be proved."""
     target = other(source)
-    value, error = read_field(field_, source, native)
     if error is not None:
         return hold_field(draft, field_, Hold(type(error).__name__, str(error), field_.name, source))
     if value is not MISSING and not is_blank(value):
@@ -82,7 +82,7 @@ def _create_one(field_: Field, draft: Draft, source: Side, native: Native, trait
     if value is MISSING or is_blank(value):
         return None
     try:
-        put = field_.lenses[target].put(value, dict(draft.put[target]))
+        put = field_.lenses[target].put(value, draft.put[target])
     except SyncError as failure:
         if failure.recovery is not Recovery.HOLD:
             raise

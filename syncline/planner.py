@@ -16,6 +16,7 @@ judged again later.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from syncline.births import create
 from syncline.conflict import Evidence
@@ -88,9 +89,13 @@ def _merge_one(field_: Field, draft: Draft, native: Mapping[Side, Native], trait
         now[side], error = read_field(field_, side, native[side])
         if error is not None:
             return hold_field(draft, field_, Hold(type(error).__name__, str(error), field_.name, side))
+    if linking and draft.contact.state == "new" and not field_.consent and field_.canon(now["crm"]) == field_.canon(now["marketing"]):
+        return _agree_quietly(field_, draft, MISSING, now)  # most fields of most people who meet for the first time
     base = {side: read_field(field_, side, sides[side].shadow)[0] for side in SIDES}
     evidence = evidence_for(field_, draft.contact, traits)
     decision = merge_field(field_, base, now, evidence, native)
+    if decision is None and field_.name in draft.contact.held:
+        decision = _still_apart(field_, now, native)
     if field_.consent and draft.contact.losers:
         decision = _restricted(field_, draft.contact, decision, now, native)
     if field_.consent and decision is not None:
@@ -102,6 +107,14 @@ def _merge_one(field_: Field, draft: Draft, native: Mapping[Side, Native], trait
     if decision is None:
         return None
     return settle(field_, decision, draft, native, now, evidence)
+
+
+def _still_apart(field_: Field, now: Mapping[Side, Value], native: Mapping[Side, Native]) -> Decision | None:
+    """A field that waits goes on waiting until both sides agree, even if its base has moved on because a neighbour shares its native name."""
+    decision = merge_field(field_, dict.fromkeys(SIDES, MISSING), now, Evidence(), native)
+    if decision is None or not (decision.writes or decision.held):
+        return None
+    return replace(decision, writes={}, held=True, code="Unresolved", reason="the two systems still differ here")
 
 
 def _agree_quietly(field_: Field, draft: Draft, agreed: Value, now: Mapping[Side, Value]) -> None:

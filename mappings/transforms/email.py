@@ -5,18 +5,20 @@ Look-alike letters of other alphabets stay different. Anything is read; only a w
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 from typing import Any
 
 import idna
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from mappings.transforms.text import text
 from syncline.errors import Rejected
 from syncline.lens import Step
 
 READ = text().get
+SPECIAL_ENDS = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
 
 
 def email() -> Step:
@@ -45,9 +47,22 @@ def _read(shown: Any) -> str | None:
     return value.strip() if value else None
 
 
+PLAIN = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+([a-z]{2,63})", re.IGNORECASE | re.ASCII)
+"""Addresses that every judge accepts, told at a tenth of the cost of asking one; whatever is rarer goes to the library."""
+
+LOCAL_MOST, ADDRESS_MOST = 64, 254
+
+
+def _is_plain(value: str) -> bool:
+    found = PLAIN.fullmatch(value)
+    if found is None or len(value) > ADDRESS_MOST or value.index("@") > LOCAL_MOST or "--" in value:
+        return False
+    return found.group(1).lower() not in SPECIAL_ENDS
+
+
 def _write(value: str | None) -> str | None:
-    if value is None:
-        return None
+    if value is None or _is_plain(value):
+        return value
     try:
         # Deliverability asks DNS; whether an address works is for the vendor to find out.
         validate_email(value, check_deliverability=False, globally_deliverable=False)

@@ -30,31 +30,32 @@ def focus_beside(
 ) -> Lens:
     """As `focus`, for a `put` that must see what the side shows now. A refusal (Rejected) names the native field."""
 
+    # Run for every field of every changed record: no layer more than needed.
     def get_named(native: Native) -> Value:
         shown = native.get(name, MISSING)
-        return shown if shown is MISSING else _naming(name, get, shown)
+        if shown is MISSING:
+            return shown
+        try:
+            return get(shown)  # type: ignore[no-any-return]
+        except Rejected as refusal:
+            refusal.field = refusal.field or name
+            raise
 
     def put_named(value: Value, native: Native) -> dict[str, Any]:
         shown = native.get(name, MISSING)
-        if value is MISSING or _agrees(shown, value, get, canon):
+        if value is MISSING or (shown is not MISSING and _agrees(shown, value, get, canon)):
             return {}
-        new = _naming(name, put, value, shown)
+        try:
+            new = put(value, shown)
+        except Rejected as refusal:
+            refusal.field = refusal.field or name
+            raise
         return {} if new is MISSING else {name: dress(new, shown, info)}
 
     return Lens((name,), get_named, put_named, lossy, two_way)
 
 
-def _naming(name: str, function: Callable[..., Any], *args: Any) -> Any:
-    try:
-        return function(*args)
-    except Rejected as refusal:
-        refusal.field = refusal.field or name
-        raise
-
-
 def _agrees(shown: Any, value: Value, get: Get, canon: Canon) -> bool:
-    if shown is MISSING:
-        return False
     try:
         return bool(canon(get(shown)) == canon(value))
     except SyncError:

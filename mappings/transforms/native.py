@@ -17,6 +17,8 @@ from syncline.ports import FieldInfo
 from syncline.records import MISSING
 
 WORDS = {"true": True, "false": False}
+RETYPED = frozenset({"boolean", "number"})
+"""Field types in which text turns into something else."""
 
 
 def key(native: Any) -> str:
@@ -37,6 +39,8 @@ def shows_nothing(native: Any) -> bool:
 
 def dress(value: Any, shown: Any, info: FieldInfo | None) -> Any:
     """`value` in the clothes the side wears; see above. Blank is None, or `[]` where a list is shown."""
+    if type(value) is str and shown is MISSING and (info is None or info.type not in RETYPED):
+        return value  # text into a new record: nearly always
     if value is None:
         return [] if isinstance(shown, (list, tuple)) else None
     if not shows_nothing(shown):

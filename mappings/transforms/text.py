@@ -16,11 +16,13 @@ def text(*, trim: bool = True, max: int | None = None) -> Step:
 
 
 def _read(shown: Any, trim: bool) -> str | None:
-    if shown is None or shown == "":
+    if type(shown) is str:  # nearly always
+        return None if not shown or (trim and shown.isspace()) else shown
+    if shown is None:
         return None
     if isinstance(shown, (list, tuple, dict)):
         raise Rejected("a list where text was expected: give the field type set", detail=str(shown))
-    written = shown if isinstance(shown, str) else key(shown)
+    written = key(shown)
     return None if trim and not written.strip() else written
 
 

@@ -213,3 +213,17 @@ def test_an_opt_out_that_could_not_be_written_is_not_forgotten_when_its_neighbou
     world.at_rest()
     assert world.member(ADA)["status"] == "unsubscribed"
     never_subscribed(world)
+
+
+def test_a_consent_that_waits_is_not_let_go_because_its_neighbour_was_written(world: World) -> None:
+    """She signs up again while the CRM calls her address bounced: the address is called good again, the opt-out there still waits."""
+    linked(world)
+    world.crm.edit("unsubscribe", email=ADA)
+    world.settle()
+    world.crm.edit("clean", email=ADA)
+    world.later(3600)
+    world.marketing.edit("resubscribe", email=ADA)
+    world.at_rest()
+    assert world.crm_record(ADA)["email_status"] == "ok" and world.crm_record(ADA)["hs_email_optout"] == "true"
+    assert world.holds() == [("consent", "Unresolved")]
+    never_subscribed(world)

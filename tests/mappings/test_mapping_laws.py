@@ -8,11 +8,13 @@ from typing import Any
 import phonenumbers
 import pycountry
 import pytest
+from email_validator import validate_email
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mapping_samples import field
 
 from mappings.transforms.choices import choices
+from mappings.transforms.email import PLAIN, _is_plain
 from mappings.transforms.number import number, scale
 from mappings.transforms.sets import each, split, tidy
 from mappings.transforms.text import text
@@ -187,3 +189,9 @@ def test_every_country_round_trips_in_every_form() -> None:
         f = field(f"transform: {{country: {form}}}")
         for country in pycountry.countries:
             put_get(f, "crm", country.alpha_2, {})
+
+
+@given(st.from_regex(PLAIN, fullmatch=True))
+def test_what_passes_for_a_plain_address_passes_the_library_too(address: str) -> None:
+    assume(_is_plain(address))
+    validate_email(address, check_deliverability=False, globally_deliverable=False)

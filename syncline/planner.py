@@ -110,7 +110,7 @@ def _merge_one(field_: Field, draft: Draft, native: Mapping[Side, Native], trait
 
 
 def _still_apart(field_: Field, now: Mapping[Side, Value], native: Mapping[Side, Native]) -> Decision | None:
-    """A field that waits goes on waiting until both sides agree, even if its base has moved on because a neighbour shares its native name."""
+    """A field that waits goes on waiting until both sides agree, even if a neighbour that shares its native name has moved its base on."""
     decision = merge_field(field_, dict.fromkeys(SIDES, MISSING), now, Evidence(), native)
     if decision is None or not (decision.writes or decision.held):
         return None

@@ -145,3 +145,9 @@ def test_every_word_of_the_language_is_judged() -> None:
     """A transform nobody gave a type, or a rule parameter nobody owns, would slip through."""
     assert set(TYPE_OF) == set(ON_TYPES)
     assert {word for needs, may in RULES.values() for word in needs | may} == set(ConflictModel.model_fields) - {"rule"}
+
+
+def test_a_third_match_key_is_refused_rather_than_left_unused() -> None:
+    with pytest.raises(MappingError) as refused:
+        load_text(SMALL.replace("match: [email]", "match: [email, email, email]"))
+    assert [p for p in refused.value.problems if p.startswith("mapping.yaml:6:") and "at most 2" in p]

@@ -15,6 +15,7 @@ from syncline.log import Entry
 from syncline.records import Side
 
 _NUMBER = sa.text("UPDATE sync SET next_run_id = next_run_id + 1 WHERE id = :s RETURNING next_run_id - 1, mapping_version")
+_DIED = sa.text("UPDATE run SET status = 'died' WHERE sync_id = :s AND status = 'running'")
 _BEGIN = sa.text(
     "INSERT INTO run (sync_id, id, kind, status, started_us, mapping_version, counts, message)"
     " VALUES (:s, :id, :kind, 'running', :now, :mapping, '{}', '')"
@@ -41,7 +42,7 @@ _SAVE_SCHEMA = sa.text(
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run. `status`: running, or what `end_run` was told. `counts`: read, written, unchanged, held, failed and the like."""
+    """One run. `status`: running, died (it never said how it ended), or what `end_run` was told. `counts`: the report's sums."""
 
     id: int
     kind: str
@@ -60,8 +61,9 @@ class Runs:
         self._scope = scope
 
     def begin_run(self, kind: str, now_us: int) -> int:
-        """A new run's id; ids count from 1 in each sync."""
+        """A new run's id; ids count from 1 in each sync. Runs hold a lease, so one that still calls itself running has died."""
         with self._scope.write() as connection:
+            connection.execute(_DIED, {"s": self._scope.sync_id})
             run_id, mapping = connection.execute(_NUMBER, {"s": self._scope.sync_id}).one()
             values = {"s": self._scope.sync_id, "id": run_id, "kind": kind, "now": now_us, "mapping": mapping}
             connection.execute(_BEGIN, values)

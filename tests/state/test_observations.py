@@ -155,3 +155,9 @@ def test_consent_proof_and_field_times_come_back(sync: SyncStore) -> None:
     sync.stage("crm", [seen("c1", proof=Proof("form", 5), field_times_us={"name": 3}, version="v")])
     found = the_one(sync)
     assert (found.proof, found.field_times_us, found.version) == (Proof("form", 5), {"name": 3}, "v")
+
+
+def test_a_run_that_never_said_how_it_ended_has_died(sync: SyncStore) -> None:
+    first = sync.begin_run("sync", 1)
+    second = sync.begin_run("sync", 2)
+    assert [(run.id, run.status) for run in sync.runs()] == [(second, "running"), (first, "died")]

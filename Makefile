@@ -8,13 +8,16 @@ export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS = 180
 # Without bytecode every process compiles Prefect's server anew, and its start-up runs into the timeout.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-real check bench clean
+.PHONY: demo test test-browser test-real check bench clean
 
 demo: $(READY)
 	$(BIN)/syncline demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not real"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not real and not browser"
+
+test-browser: $(READY)
+	$(BIN)/python -m pytest -m browser tests/deployed
 
 test-real: $(READY)
 	$(BIN)/python -m pytest -m real tests/real

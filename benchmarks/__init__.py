@@ -2,5 +2,5 @@
 
 people · world     clean people, and both twins in a process of their own
 floor · engine     what is measured, in fresh processes: `requests` + `json` + `sqlite3` with no logic, and Syncline
-workloads · goals  what is done, what it may cost          measure · report · run   how it is told
+workloads · goals  what is done, what it may cost          work · measure · report · run   how it is measured and told
 """

@@ -1,6 +1,6 @@
 """The measured engine: opens the benchmark's mapping in a folder and runs one round, in a process of its own.
 
-python -m benchmarks.engine FOLDER sync|sweep          prints {"report": …, "round_s": CPU of the round alone, "peak_mb": …}
+python -m benchmarks.engine FOLDER sync|sweep          prints {"report": …, "work_s": CPU without importing, "peak_mb": …}
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from pathlib import Path
 
 from benchmarks.measure import peak_mb
+from benchmarks.work import WorkClock
 from flows.round import run_round
 from flows.settings import open_context
 
@@ -19,14 +19,13 @@ MAPPING = Path(__file__).with_name("mapping.yaml")
 
 
 def main(folder: str, kind: str) -> None:
+    clock = WorkClock()
     context = open_context(MAPPING, os.environ, Path(folder))
     try:
-        before = time.process_time()
         report = run_round(context, kind)  # type: ignore[arg-type]
-        round_s = time.process_time() - before
     finally:
         context.close()
-    print(json.dumps({"report": report.as_dict(), "round_s": round_s, "peak_mb": peak_mb()}))
+    print(json.dumps({"report": report.as_dict(), "work_s": clock.seconds(), "peak_mb": peak_mb()}))
 
 
 if __name__ == "__main__":

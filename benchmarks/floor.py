@@ -1,6 +1,6 @@
 """The floor: what everyone writes first. `requests`, `json`, `sqlite3`, no logic: it never compares, matches, retries or looks again.
 
-python -m benchmarks.floor FOLDER create|read|delta [SINCE_MS]          prints {"peak_mb": …}
+python -m benchmarks.floor FOLDER create|read|delta [SINCE_MS]          prints {"work_s": CPU without importing, "peak_mb": …}
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pathlib import Path
 import requests
 
 from benchmarks.measure import peak_mb
-from benchmarks.people import MEMBER_FIELDS, PROPERTIES, member
+from benchmarks.people import ASKED, MEMBER_FIELDS, member
+from benchmarks.work import WorkClock
 
 TABLES = """
 create table snapshot (side text, ref text, body text, primary key (side, ref));
@@ -39,7 +40,7 @@ class Floor:
 
     def contacts(self) -> Iterator[list[dict]]:
         """The CRM's contacts, 100 a page."""
-        query = {"limit": "100", "properties": ",".join(PROPERTIES)}
+        query = {"limit": "100", "properties": ",".join(ASKED)}
         while True:
             page = self.crm.get(CRM, params=query).json()
             yield page["results"]
@@ -50,7 +51,7 @@ class Floor:
     def changed(self, since_ms: int) -> Iterator[list[dict]]:
         """Contacts changed since then, 200 a page."""
         filters = [{"propertyName": "lastmodifieddate", "operator": "GTE", "value": str(since_ms)}]
-        body = {"filterGroups": [{"filters": filters}], "properties": list(PROPERTIES), "limit": 200}
+        body = {"filterGroups": [{"filters": filters}], "properties": list(ASKED), "limit": 200}
         while True:
             page = self.crm.post(f"{CRM}/search", json=body).json()
             yield page["results"]
@@ -86,6 +87,7 @@ class Floor:
 
 
 def main(folder: str, what: str, since_ms: str = "0") -> None:
+    clock = WorkClock()
     floor = Floor(Path(folder))
     if what == "create":
         floor.copy(floor.contacts(), update=False)
@@ -94,7 +96,8 @@ def main(folder: str, what: str, since_ms: str = "0") -> None:
     else:
         for _ in chain(floor.contacts(), floor.members()):
             pass
-    print(json.dumps({"peak_mb": peak_mb()}))
+    floor.database.close()
+    print(json.dumps({"work_s": clock.seconds(), "peak_mb": peak_mb()}))
 
 
 if __name__ == "__main__":

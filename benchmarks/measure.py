@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """`told`: the JSON the process printed, {} if none; it holds `peak_mb`."""
+    """`cpu_s`: of the whole process. `told`: the JSON it printed, {} if none; it holds `peak_mb` and `work_s`."""
 
     cpu_s: float
     told: Mapping[str, Any]
@@ -25,6 +25,11 @@ class Cost:
     @property
     def peak_mb(self) -> float:
         return float(self.told.get("peak_mb", 0))
+
+    @property
+    def work_s(self) -> float:
+        """CPU without starting Python and importing."""
+        return float(self.told["work_s"])
 
 
 def cost(arguments: list[str], environ: Mapping[str, str]) -> Cost:

@@ -17,22 +17,22 @@ from benchmarks.goals import Goal, Result
 
 DOCS = Path(__file__).parent.parent / "docs" / "performance.md"
 BEGIN, END = "<!-- last run: written by `python -m benchmarks.run --write-docs` -->", "<!-- end of last run -->"
-COLUMNS = ("job", "contacts", "÷ floor", "CPU s", "floor s", "peak MB", "floor MB", "calls", "fewest", "again")
+COLUMNS = ("job", "contacts", "÷ floor", "CPU s", "floor s", "whole s", "floor whole s", "peak MB", "floor MB", "calls", "fewest", "again")
 
 
 def row(result: Result) -> tuple[str, ...]:
     """One result, column by column."""
-    again = "" if result.again_calls is None else str(result.again_calls)
-    cpu = (f"{result.ratio:.2f}", f"{result.engine_s:.2f}", f"{result.floor_s:.2f}")
-    floor_mb = f"{result.floor_mb:.0f}" if result.floor_mb else ""
-    return result.workload, f"{result.size:,}", *cpu, f"{result.engine_mb:.0f}", floor_mb, str(result.calls), str(result.bound), again
+    cpu = (result.engine_s, result.floor_s, result.engine_whole_s, result.floor_whole_s)
+    memory = (f"{result.engine_mb:.0f}", f"{result.floor_mb:.0f}" if result.floor_mb else "")
+    calls = (str(result.calls), str(result.bound), "" if result.again_calls is None else str(result.again_calls))
+    return result.workload, f"{result.size:,}", f"{result.ratio:.2f}", *(f"{of:.3f}" for of in cpu), *memory, *calls
 
 
 def show(results: Sequence[Result], goals: Sequence[Goal], console: Console) -> None:
     """The table, what went wrong, and each goal with PASS or FAIL."""
     table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
     for column in COLUMNS:
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(column.replace(" ", "\n"), justify="right", no_wrap=True)
     for result in results:
         table.add_row(*row(result))
     console.print(table)

@@ -10,14 +10,14 @@ from typing import Any
 
 import requests
 
-from benchmarks.people import MERGE, STAGES, contact, member
+from benchmarks.people import MERGE, STAGES, TEXTS, contact, member
 from sandbox.handles import Twin, Twins
 
 CONTACTS = "/crm/v3/objects/contacts"
 AGE_S = 86_400
 """Seeded people are this old: past every overlap, as people that have been there for long."""
 
-EXTRA_TAGS = ("JOB", "SOURCE")
+EXTRA_TAGS = ("JOB", "SOURCE", *(tag for tag, _ in TEXTS.values()))
 """Merge fields that the audience lacks at first."""
 
 KINDS: Mapping[str, str] = {
@@ -67,6 +67,8 @@ class World:
         """`size` clean contacts, and nobody else."""
         crm = self.twins.hubspot
         crm.reset()
+        for name in TEXTS:
+            crm.edit("add_field", name=name)
         crm.clock(advance_s=-AGE_S)
         for some in _chunks(range(self.size), 100):
             body = {"inputs": [{"properties": contact(i), "objectWriteTraceId": str(i)} for i in some]}

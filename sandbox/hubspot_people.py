@@ -1,7 +1,7 @@
 """What people do in the CRM twin's own screens, and the true state and history an oracle reads."""
 
 from .clock import to_utc
-from .hubspot_properties import Refusals
+from .hubspot_properties import Property, Refusals
 from .hubspot_search import Contact
 from .hubspot_state import Crm, Taken
 
@@ -61,6 +61,14 @@ def _owner_add(crm: Crm, order: dict) -> str:
     return owner["id"]
 
 
+def _add_field(crm: Crm, order: dict) -> None:
+    """A custom property of plain text."""
+    name = order["name"]
+    if name in crm.table:
+        raise ValueError(f"there is a property {name}")
+    crm.table[name] = Property(name, name.replace("_", " ").title())
+
+
 ACTS = {
     "create": _create,
     "update": _update,
@@ -72,6 +80,7 @@ ACTS = {
     "unsubscribe": _optout(True),
     "resubscribe": _optout(False),
     "clean": lambda crm, o: str(crm.update(_pick(crm, o), {"email_status": "bounced"}, "human", "clean").id),
+    "add_field": _add_field,
     "add_option": lambda crm, o: crm.table[o["field"]].options.append(o["value"]),
     "remove_option": lambda crm, o: crm.table[o["field"]].options.remove(o["value"]),
     "owner_add": _owner_add,

@@ -6,14 +6,20 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from benchmarks import report
+from benchmarks.engine import MAPPING
 from benchmarks.goals import Goal, Result, goals_of, result_of
+from benchmarks.measure import ROOT, cost
+from benchmarks.people import PROPERTIES
 from benchmarks.workloads import WORKLOADS, Bench, Sample
 from benchmarks.world import World
+from mappings.load import load
 from sandbox.serve import start_twins
+from sandbox.wire import Reply, Request, Route
 
 pytestmark = pytest.mark.xdist_group("benchmarks")  # the workloads run once for all of these tests
 
@@ -58,7 +64,7 @@ def test_a_run_over_its_own_echoes_polls_each_side_once_and_writes_nothing(sampl
 
 def test_costs_are_those_of_the_measured_processes(samples: dict[str, Sample]) -> None:
     for sample in samples.values():
-        assert 0 < sample.engine.told["round_s"] < sample.engine.cpu_s
+        assert 0 < sample.engine.work_s < sample.engine.cpu_s
         assert sample.engine.peak_mb > sample.floor.peak_mb
 
 
@@ -76,8 +82,9 @@ def test_people_that_differ_are_seen(tmp_path: Path) -> None:
 
 def a_result(**changes: object) -> Result:
     values = {
-        "workload": "W1", "size": 100_000, "rounds": 1, "floor_s": 10.0, "engine_s": 19.0, "round_s": 18.0, "floor_mb": 60.0,
-        "engine_mb": 90.0, "calls": 1_204, "bound": 1_201, "setup": 3, "again_calls": None, "again_writes": None, "problems": (),
+        "workload": "W1", "size": 100_000, "rounds": 1, "floor_s": 10.0, "engine_s": 19.0, "floor_whole_s": 10.1, "engine_whole_s": 19.9,
+        "floor_mb": 60.0, "engine_mb": 90.0, "calls": 1_204, "bound": 1_201, "setup": 3, "again_calls": None, "again_writes": None,
+        "problems": (),
     }  # fmt: skip
     return Result(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -94,10 +101,70 @@ def test_each_goal_can_be_missed(changes: dict[str, object]) -> None:
     assert [goal.met for goal in goals_of(a_result(**changes))].count(False) == 1
 
 
+def test_start_up_counts_in_w0_and_nowhere_else(samples: dict[str, Sample]) -> None:
+    start, load = (result_of(SIZE, [samples[name]]) for name in ("W0", "W1"))
+    assert (start.engine_s, start.floor_s) == (samples["W0"].engine.cpu_s, samples["W0"].floor.cpu_s)
+    assert (load.engine_s, load.floor_s) == (samples["W1"].engine.work_s, samples["W1"].floor.work_s)
+    assert (load.engine_whole_s, load.floor_whole_s) == (samples["W1"].engine.cpu_s, samples["W1"].floor.cpu_s)
+
+
+def test_late_imports_are_no_work(tmp_path: Path) -> None:
+    burn = "import time\nuntil = time.thread_time() + 0.03\nwhile time.thread_time() < until: pass\n"
+    (tmp_path / "burning.py").write_text(burn)
+    (tmp_path / "late.py").write_text(f"""
+import json, sys, time
+from benchmarks.work import WorkClock
+clock, began_s = WorkClock(), time.process_time()
+sys.path.insert(0, {str(tmp_path)!r})
+import burning
+until = time.thread_time() + 0.01
+while time.thread_time() < until: pass
+print(json.dumps({{"work_s": clock.seconds(), "all_s": time.process_time() - began_s}}))
+""")
+    told = cost([str(tmp_path / "late.py")], {"PYTHONPATH": str(ROOT)}).told
+    assert 0.01 <= told["work_s"] <= told["all_s"] - 0.03
+
+
+LISTINGS = {"GET /crm/v3/objects/contacts": "properties", "GET /3.0/lists/{list_id}/members": "fields"}
+"""Listing → the parameter that names what is shown."""
+
+
+def noted(route: Route, parameter: str, seen: list[tuple[str, bytes]]) -> None:
+    """From now on keep what each call of the route asks to be shown, and the body of its answer."""
+    answer = route.handler
+
+    def note(request: Request) -> Reply:
+        reply = answer(request)
+        seen.append((request.query[parameter], msgspec.json.encode(reply.body)))
+        return reply
+
+    route.handler = note
+
+
+def test_engine_and_floor_ask_for_the_same_thirty_fields_of_real_weight(tmp_path: Path) -> None:
+    with start_twins(rate=False) as twins:
+        world = World(twins, SIZE)
+        world.fill_crm()
+        world.fill_audience()
+        seen: dict[str, list[tuple[str, bytes]]] = {call: [] for call in LISTINGS}
+        for route in (*twins.hubspot.vendor.routes, *twins.mailchimp.vendor.routes):
+            if (call := f"{route.method} {route.template}") in LISTINGS:
+                noted(route, LISTINGS[call], seen[call])
+        bench = Bench(world, tmp_path)
+        bench.floor("read")
+        floor = {call: answers[:] for call, answers in seen.items()}
+        bench.engine(tmp_path)
+    for call, answers in seen.items():
+        assert len(answers) > len(floor[call])
+        assert {frozenset(asked.split(",")) for asked, _ in answers} == {frozenset(floor[call][0][0].split(","))}
+        assert 850 <= sum(len(body) for _, body in floor[call]) / SIZE <= 910
+    assert len(PROPERTIES) == len(load(MAPPING).model.fields) == 30
+
+
 def test_a_result_takes_the_best_round_and_the_worst_memory(samples: dict[str, Sample]) -> None:
     sample = samples["W1"]
     result = result_of(SIZE, [sample, sample])
-    assert (result.rounds, result.calls, result.floor_s) == (2, sample.calls.total, sample.floor.cpu_s)
+    assert (result.rounds, result.calls, result.floor_s) == (2, sample.calls.total, sample.floor.work_s)
 
 
 def test_the_docs_section_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
@@ -106,7 +173,7 @@ def test_the_docs_section_is_replaced_and_the_rest_stays(tmp_path: Path) -> None
     report.write_docs([a_result()], [Goal("W1: CPU ÷ floor", 1.9, 2.0), Goal("W1: calls", 3, 1)], page)
     text = page.read_text()
     assert text.startswith("before\n") and text.endswith("\nafter\n") and "old numbers" not in text
-    assert "| W1 | 100,000 | 1.90 |" in text
+    assert "| W1 | 100,000 | 1.90 | 19.000 | 10.000 | 19.900 | 10.100 |" in text
     assert "1 of 2 goals met" in text and "- missed: W1: calls is 3.00, and may be 1" in text
 
 

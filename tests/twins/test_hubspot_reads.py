@@ -48,6 +48,17 @@ def test_properties_tell_types_options_and_what_is_read_only(twins, crm):
     assert [o["value"] for o in table["email_status"]["options"]] == ["ok", "bounced", "blocked"]
 
 
+def test_a_property_that_a_person_adds_is_plain_text(twins, crm):
+    assert twins.hubspot.edit("add_field", name="shoe_size") is None
+    (added,) = [p for p in crm.ok("GET", "/crm/v3/properties/contacts")["results"] if p["name"] == "shoe_size"]
+    assert (added["label"], added["type"], added["fieldType"]) == ("Shoe Size", "string", "text")
+    made = crm.ok("POST", CONTACTS, json={"properties": person(1, shoe_size=" 42 ")})
+    shown = crm.ok("GET", f"{CONTACTS}/{made['id']}", params={"properties": "shoe_size"})
+    assert shown["properties"]["shoe_size"] == " 42 "
+    with pytest.raises(ValueError, match="there is a property shoe_size"):
+        twins.hubspot.edit("add_field", name="shoe_size")
+
+
 def test_owners_are_paged(twins, crm):
     twins.hubspot.edit("owner_add", id="71004", fields={"email": "new@people.example"})
     first = crm.ok("GET", "/crm/v3/owners", params={"limit": 3})

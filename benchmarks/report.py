@@ -30,7 +30,7 @@ def row(result: Result) -> tuple[str, ...]:
 
 def show(results: Sequence[Result], goals: Sequence[Goal], console: Console) -> None:
     """The table, what went wrong, and each goal with PASS or FAIL."""
-    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    table = Table(box=SIMPLE, padding=0)
     for column in COLUMNS:
         table.add_column(column.replace(" ", "\n"), justify="right", no_wrap=True)
     for result in results:

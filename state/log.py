@@ -15,17 +15,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from state import codec
+from state.database import Values, insert
 from state.queries import KEYS_OF
 from state.scope import Scope
 from state.tables import CHANGE_LOG
 from syncline.log import Entry, Frontier, commitment, leaf_hash
-from syncline.records import SIDES
+from syncline.records import SIDES, Side
 
 COLUMNS = tuple(column.name for column in CHANGE_LOG.columns)
-_INSERT = sa.insert(CHANGE_LOG)
+_INSERT = insert(CHANGE_LOG, COLUMNS)
 _NODE = 32
 _SAVE = sa.text("UPDATE sync SET log_size = :size, log_nodes = :nodes WHERE id = :s")
 PAGE = 2000
@@ -47,12 +49,19 @@ class LogRow:
     erased: bool = False
 
 
-def head(row: Any) -> tuple[str, ...]:
+def head(row: Any) -> Values:
     """Every stored column that is not personal, as text, in a fixed order: what the leaf hash covers besides the commitment."""
-    return (
-        str(row.at_us), _text(row.run_id), row.kind, _text(row.contact_id), row.field or "", _text(row.side), row.rule, row.evidence,
-        row.to_sides, row.mapping_version,
+    return _head(
+        str(row.at_us), _text(row.run_id), row.kind, row.contact_id, row.field, row.side, row.rule, row.evidence, row.to_sides,
+        row.mapping_version,
     )  # fmt: skip
+
+
+def _head(
+    at_us: str, run_id: str, kind: str, contact_id: int | None, field: str | None, side: int | None, rule: str, evidence: str, to_sides: str,
+    mapping_version: str,
+) -> Values:  # fmt: skip
+    return (at_us, run_id, kind, _text(contact_id), field or "", _text(side), rule, evidence, to_sides, mapping_version)
 
 
 def _text(value: object) -> str:
@@ -75,27 +84,27 @@ def sealed(new: Mapping[str, Any], keys: Mapping[int, bytes | None]) -> str:
 
 def commit(key: bytes, row: Any, new: str) -> bytes:
     """The commitment of a row that holds its values; `new` is its JSON text (of a receipt: the sealed one)."""
-    return commitment(key, row.old, new, f"{row.ref or ''}\x1f{row.reason}")
+    return commitment(key, row.old, new, _about(row.ref, row.reason))
 
 
-@dataclass(slots=True)
-class _Draft:
-    """A row before it is stored, with the names `head` and `commit` read."""
+def _about(ref: str | None, reason: str) -> str:
+    return f"{ref or ''}\x1f{reason}"
 
-    at_us: int
-    run_id: int | None
+
+class StoredEntry(msgspec.Struct):
+    """An `Entry` on its way from a stored plan to the log: its values stay the text they are stored as."""
+
     kind: str
     contact_id: int | None
     field: str | None
-    side: int | None
+    side: Side | None
     ref: str | None
-    old: str
-    new: str
+    old: msgspec.Raw
+    new: msgspec.Raw
     rule: str
     evidence: str
     reason: str
-    to_sides: str
-    mapping_version: str
+    to: tuple[str, ...]
 
 
 class Appender:
@@ -108,26 +117,28 @@ class Appender:
         self._frontier = Frontier(size, _split(nodes))
         self._connection, self._scope, self._run_id, self._now_us = connection, scope, run_id, now_us
         self._mapping = mapping_version or adopted or ""
-        self._rows: list[dict[str, Any]] = []
+        self._at, self._run = str(now_us), _text(run_id)
+        self._rows: list[Values] = []
 
     @property
     def next(self) -> int:
         return self._frontier.size + 1
 
-    def add(self, entry: Entry, key: bytes | None = None, result: str = "agreed", committed: str | None = None) -> int:
+    def add(self, entry: Entry | StoredEntry, key: bytes | None = None, result: str = "agreed", committed: str | None = None) -> int:
         """Append one entry and return its number. `key`: its contact's secret; `committed`: stands for `new` in the commitment."""
+        kind, contact_id, field, ref, rule, evidence = entry.kind, entry.contact_id, entry.field, entry.ref, entry.rule, entry.evidence
+        reason, to_sides, mapping = entry.reason, ",".join(entry.to), self._mapping
         side = None if entry.side is None else codec.SIDE_NO[entry.side]
-        draft = _Draft(
-            self._now_us, self._run_id, entry.kind, entry.contact_id, entry.field, side, entry.ref, codec.dumps(entry.old),
-            codec.dumps(entry.new), entry.rule, entry.evidence, entry.reason, ",".join(entry.to), self._mapping,
-        )  # fmt: skip
-        seq = self._frontier.size + 1
-        pledge = commit(key or self._key, draft, draft.new if committed is None else committed)
-        leaf = leaf_hash(seq, head(draft), pledge)
+        old, new, seq = codec.dumps(entry.old), codec.dumps(entry.new), self._frontier.size + 1
+        pledge = commitment(key or self._key, old, new if committed is None else committed, _about(ref, reason))
+        leaf = leaf_hash(seq, _head(self._at, self._run, kind, contact_id, field, side, rule, evidence, to_sides, mapping), pledge)
         self._frontier.append(leaf)
-        row = {name: getattr(draft, name) for name in _Draft.__slots__}
-        row.update(sync_id=self._scope.sync_id, seq=seq, result=result, commitment=pledge, leaf=leaf)
-        self._rows.append(row)
+        # fmt: off
+        self._rows.append((
+            self._scope.sync_id, seq, self._now_us, self._run_id, kind, contact_id, field, side, ref, old, new, rule, evidence, reason,
+            to_sides, mapping, result, pledge, leaf,
+        ))
+        # fmt: on
         return seq
 
     def save(self) -> None:

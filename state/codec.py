@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from syncline.errors import UsageError
-from syncline.records import MISSING, SIDES, Liveness, Proof, Side
+from syncline.records import SIDES, Liveness, Proof, Side
 
 SIDE_NO: Mapping[Side, int] = {side: number for number, side in enumerate(SIDES)}
 LIVENESSES: tuple[Liveness, ...] = ("live", "archived", "gone", "merged")
@@ -23,6 +23,7 @@ Canonical = str | int | float | bool | tuple[str, ...] | None
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _native = msgspec.json.Decoder(dict[str, Any])
 _view = msgspec.json.Decoder(dict[str, Canonical])
+_names = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _times = msgspec.json.Decoder(dict[str, int | None])
 _any = msgspec.json.Decoder()
 
@@ -54,9 +55,9 @@ def view(text: str, where: str) -> dict[str, Canonical]:
     return _decode(_view, text, where)  # type: ignore[no-any-return]
 
 
-def view_text(values: Mapping[str, Any]) -> str:
-    """The agreed view; a value that nobody showed has no place in it."""
-    return dumps({name: value for name, value in values.items() if value is not MISSING})
+def names(text: str, where: str) -> Mapping[str, Any]:
+    """The names of a JSON object, its values left as text."""
+    return _decode(_names, text, where)  # type: ignore[no-any-return]
 
 
 def times_text(times: Mapping[str, int], names: Mapping[str, Any]) -> str:
@@ -64,6 +65,8 @@ def times_text(times: Mapping[str, int], names: Mapping[str, Any]) -> str:
     if not times:
         return "{}"
     usual = min(times.values())
+    if names.keys() <= times.keys() and max(times.values()) == usual:
+        return f'{{"*":{usual}}}'
     packed: dict[str, int | None] = {name: times.get(name) for name in (*names, *times) if times.get(name) != usual}
     packed["*"] = usual
     return dumps(packed)

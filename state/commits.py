@@ -14,21 +14,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from state import codec
-from state.database import Row, among
+from state.database import Values, among, insert
 from state.holds import AMBIGUOUS, Owner, by_owner, open_holds, settle_holds
 from state.log import Appender, appending
+from state.plans import Chunk, StoredPlan, StoredWrite
 from state.queries import CONTACTS
 from state.scope import Scope
 from state.tables import CONTACT, OUTBOX, RECORD
 from syncline.errors import UsageError
-from syncline.plan import ContactPlan, Hold, Write
+from syncline.plan import Hold
 from syncline.records import Side
 
 _TAKE = sa.text("DELETE FROM plan_chunk WHERE sync_id = :s AND run_id = :run AND number = :number RETURNING staged")
 _NUMBER = sa.text("UPDATE sync SET next_contact_id = :next WHERE id = :s AND next_contact_id < :next")
-_INSERT = sa.insert(CONTACT).values(
-    {name: sa.bindparam(name) for name in ("sync_id", "id", "state", "view", "agreed_us", "provenance", "log_key")}
-)
+# Rows are tuples: their values in the order in which the statement names them.
+_INSERT = insert(CONTACT, ("state", "view", "agreed_us", "provenance", "sync_id", "id", "log_key"))
 _UPDATE = sa.text(
     "UPDATE contact SET state = :state, view = :view, agreed_us = :agreed_us, provenance = :provenance"
     " WHERE sync_id = :sync_id AND id = :id"
@@ -46,9 +46,7 @@ _HEARD = (
 )
 """Records merged into these contacts' own have had their say."""
 
-_OUTBOX = sa.insert(OUTBOX).values(
-    {name: sa.bindparam(name) for name in ("sync_id", "run_id", "state", "phase", "side", "contact_id", "kind", "ref", "key", "body")}
-)
+_OUTBOX = insert(OUTBOX, ("sync_id", "run_id", "state", "phase", "side", "contact_id", "kind", "ref", "key", "body"))
 
 
 class Commits:
@@ -61,7 +59,7 @@ class Commits:
         self,
         run_id: int,
         number: int,
-        plans: Sequence[ContactPlan],
+        chunk: Chunk,
         mapping_version: str,
         now_us: int,
         new_key: Callable[[int], Sequence[bytes]],
@@ -73,11 +71,11 @@ class Commits:
             if staged is None:
                 raise UsageError(f"chunk {number} of run {run_id} is not planned (or was committed already)")
             batch = _Batch(scope, connection, log, run_id, now_us, staged)
-            batch.add(plans, new_key)
+            batch.add(chunk.stored, new_key)
             batch.save()
 
 
-def _at(plan: ContactPlan, hold: Hold) -> Side:
+def _at(plan: StoredPlan, hold: Hold) -> Side:
     """Whose record waits. What the other side lacks holds the record that is there."""
     return hold.side if hold.side is not None and hold.side in plan.refs else next(iter(plan.refs))
 
@@ -88,10 +86,10 @@ class _Batch:
     def __init__(self, scope: Scope, connection: sa.Connection, log: Appender, run_id: int, now_us: int, staged: int) -> None:
         self._scope, self._connection, self._log = scope, connection, log
         self._run_id, self._now_us, self._staged = run_id, now_us, staged
-        self._rows: dict[Any, list[Row]] = {statement: [] for statement in (_INSERT, _UPDATE, _LINK, _RELINK, _CLEAR, _OUTBOX)}
+        self._rows: dict[Any, list[Values]] = {statement: [] for statement in (_INSERT, _UPDATE, _LINK, _RELINK, _CLEAR, _OUTBOX)}
         self._keys: set[str] = set()
 
-    def add(self, plans: Sequence[ContactPlan], new_key: Callable[[int], Sequence[bytes]]) -> None:
+    def add(self, plans: Sequence[StoredPlan], new_key: Callable[[int], Sequence[bytes]]) -> None:
         made = [plan for plan in plans if plan.new and (plan.entries or plan.writes)]
         keys = dict(zip((plan.contact_id for plan in made), new_key(len(made)), strict=True)) if made else {}
         ids = codec.dumps([plan.contact_id for plan in plans if not plan.new])
@@ -109,7 +107,7 @@ class _Batch:
             following = max(plan.contact_id for plan in made) + 1
             self._connection.execute(_NUMBER, {"s": self._scope.sync_id, "next": following})
 
-    def _contact(self, plan: ContactPlan, old: Any | None, key: bytes | None, current: list[Any]) -> None:
+    def _contact(self, plan: StoredPlan, old: Any | None, key: bytes | None, current: list[Any]) -> None:
         if plan.new and key is None:
             self._records(plan, _CLEAR)
             for owner in plan.refs.items():
@@ -132,20 +130,18 @@ class _Batch:
     def _hold(self, owner: Owner, current: list[Any], wanted: Sequence[Any], key: bytes | None) -> None:
         settle_holds(self._connection, self._scope, self._log, owner, current, wanted, self._now_us, self._run_id, key)
 
-    def _records(self, plan: ContactPlan, statement: Any) -> None:
+    def _records(self, plan: StoredPlan, statement: Any) -> None:
         for side, ref in plan.refs.items():
-            row: Row = {"sync_id": self._scope.sync_id, "side": codec.SIDE_NO[side], "ref": ref, "staged": self._staged}
+            where = (self._staged, self._scope.sync_id, codec.SIDE_NO[side], ref)
             if statement is _CLEAR:
-                self._rows[_CLEAR].append(row)
-                continue
-            row["contact_id"] = plan.contact_id
-            if side in plan.shadows:
-                self._rows[_LINK].append(row | {"shadow": codec.dumps(plan.shadows[side])})
+                self._rows[_CLEAR].append(where)
+            elif side in plan.shadows:
+                self._rows[_LINK].append((plan.contact_id, codec.dumps(plan.shadows[side]), *where))
             else:
-                self._rows[_RELINK].append(row)
+                self._rows[_RELINK].append((plan.contact_id, *where))
 
-    def _contact_row(self, plan: ContactPlan, old: Any | None, key: bytes | None, first: int) -> Row:
-        where = f"contact {plan.contact_id}"
+    def _contact_row(self, plan: StoredPlan, old: Any | None, key: bytes | None, first: int) -> Values:
+        where, view = f"contact {plan.contact_id}", codec.dumps(plan.view)
         agreed = plan.agreed_us
         origins: dict[str, Any] = {}
         if old is not None:
@@ -154,13 +150,11 @@ class _Batch:
         for seq, entry in enumerate(plan.entries, first):
             if entry.kind in ("create", "link") or (entry.kind == "change" and entry.field is not None):
                 origins[entry.field or "*"] = [entry.side, entry.rule, self._run_id, seq]
-        row: Row = {
-            "sync_id": self._scope.sync_id, "id": plan.contact_id, "state": plan.state, "view": codec.view_text(plan.view),
-            "agreed_us": codec.times_text(agreed, plan.view), "provenance": codec.dumps(origins),
-        }  # fmt: skip
-        return row | {"log_key": key} if old is None else row
+        times = codec.times_text(agreed, codec.names(view, where)) if agreed else "{}"
+        row = (plan.state, view, times, codec.dumps(origins), self._scope.sync_id, plan.contact_id)
+        return (*row, key) if old is None else row
 
-    def _outbox_row(self, plan: ContactPlan, write: Write, first: int) -> Row:
+    def _outbox_row(self, plan: StoredPlan, write: StoredWrite, first: int) -> Values:
         key = base = f"{self._run_id}-{plan.contact_id}-{write.side}-{write.kind}"
         number = 1
         while key in self._keys:  # several losers of one merge, archived on one side
@@ -171,11 +165,10 @@ class _Batch:
             "fields": write.fields, "consent": write.consent, "expect": write.expect, "version": write.version, "anchor": write.anchor,
             "confirms": write.confirms, "seqs": [first + index for index in write.entries],
         }  # fmt: skip
-        return {
-            "sync_id": self._scope.sync_id, "run_id": self._run_id, "state": "ready", "phase": 0 if write.kind == "consent" else 1,
-            "side": codec.SIDE_NO[write.side], "contact_id": plan.contact_id, "kind": write.kind, "ref": write.ref, "key": key,
-            "body": codec.dumps(body),
-        }  # fmt: skip
+        return (
+            self._scope.sync_id, self._run_id, "ready", 0 if write.kind == "consent" else 1, codec.SIDE_NO[write.side], plan.contact_id,
+            write.kind, write.ref, key, codec.dumps(body),
+        )  # fmt: skip
 
     def save(self) -> None:
         for statement, rows in self._rows.items():

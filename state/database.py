@@ -82,7 +82,8 @@ class Database:
             _private_file(self.url)
         options: dict[str, Any] = {"paramstyle": "named"} if self.sqlite else {"pool_pre_ping": True}
         self.engine = sa.create_engine(self.url, hide_parameters=True, **options)
-        self._by_position = type(self.engine.dialect)(paramstyle="qmark" if self.sqlite else "format")
+        dialect: Any = type(self.engine.dialect)
+        self._by_position = dialect(paramstyle="qmark" if self.sqlite else "format")
         self._sql: dict[tuple[int, bool], tuple[Any, str]] = {}
         if self.sqlite:
             sa.event.listen(self.engine, "connect", _pragmas)
@@ -111,7 +112,7 @@ class Database:
     def many(self, connection: sa.Connection, statement: sa.ClauseElement, rows: Sequence[Row] | Sequence[Values]) -> None:
         """Run a statement for every row: a dict of all its parameters, or a tuple of them in the order the statement names them."""
         if rows:
-            connection.exec_driver_sql(self.sql(statement, isinstance(rows[0], tuple)), list(rows))  # type: ignore[arg-type]
+            connection.exec_driver_sql(self.sql(statement, isinstance(rows[0], tuple)), list(rows))
 
     def scrub(self) -> None:
         """After an erasure: leave no old row version behind, neither in the file nor in its journal."""

@@ -58,8 +58,8 @@ def head(row: Any) -> Values:
 
 
 def _head(
-    at_us: str, run_id: str, kind: str, contact_id: int | None, field: str | None, side: int | None, rule: str, evidence: str, to_sides: str,
-    mapping_version: str,
+    at_us: str, run_id: str, kind: str, contact_id: int | None, field: str | None, side: int | None, rule: str, evidence: str,
+    to_sides: str, mapping_version: str,
 ) -> Values:  # fmt: skip
     return (at_us, run_id, kind, _text(contact_id), field or "", _text(side), rule, evidence, to_sides, mapping_version)
 

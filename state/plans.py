@@ -4,18 +4,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from state import codec
+from state.log import StoredEntry
 from state.scope import Scope
 from state.tables import PLAN_CHUNK
 from syncline.errors import UsageError
 from syncline.log import Entry
 from syncline.plan import ContactPlan, Hold, Write
+from syncline.ports import Kind
 from syncline.records import Native, Side
 
 TOTALS = ("creates", "updates", "archives", "blanks", "unsubscribes", "overwrites", "holds", "links")
@@ -27,7 +30,37 @@ _TOTALS = sa.text(
 )
 
 
-class _Stored(msgspec.Struct):
+class StoredWrite(msgspec.Struct):
+    """A `Write` of a stored plan, its values still text."""
+
+    side: Side
+    kind: Kind
+    ref: str | None
+    fields: msgspec.Raw
+    consent: msgspec.Raw
+    expect: msgspec.Raw
+    version: str | None
+    anchor: msgspec.Raw
+    confirms: msgspec.Raw
+    entries: tuple[int, ...]
+
+
+class StoredPlan(msgspec.Struct):
+    """A `ContactPlan` of a stored plan, its values still text: a commit only moves them, and writes the same bytes."""
+
+    contact_id: int
+    new: bool
+    state: str
+    refs: dict[Side, str]
+    view: msgspec.Raw
+    agreed_us: dict[str, int]
+    shadows: dict[Side, msgspec.Raw]
+    entries: tuple[StoredEntry, ...]
+    writes: tuple[StoredWrite, ...]
+    holds: tuple[Hold, ...]
+
+
+class _Shown(msgspec.Struct):
     """`ContactPlan` as JSON holds it: the kernel's `Value` also allows MISSING, which has no JSON."""
 
     contact_id: int
@@ -43,8 +76,30 @@ class _Stored(msgspec.Struct):
     totals: dict[str, int]
 
 
-_NAMES = _Stored.__struct_fields__
-_decoder = msgspec.json.Decoder(list[_Stored])
+_NAMES = _Shown.__struct_fields__
+_shown = msgspec.json.Decoder(list[_Shown])
+_stored = msgspec.json.Decoder(list[StoredPlan])
+
+
+class Chunk(Sequence[ContactPlan]):
+    """A stored chunk. `stored` is what a commit takes; the kernel's plans are made of it when somebody looks at them."""
+
+    def __init__(self, body: str, where: str) -> None:
+        self._body, self._where = body, where
+        self.stored: list[StoredPlan] = _decode(_stored, body, where)
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._plans[index]
+
+    def __iter__(self) -> Iterator[ContactPlan]:
+        return iter(self._plans)
+
+    @cached_property
+    def _plans(self) -> list[ContactPlan]:
+        return [ContactPlan(**{name: getattr(plan, name) for name in _NAMES}) for plan in _decode(_shown, self._body, self._where)]
 
 
 class Plans:
@@ -70,7 +125,7 @@ class Plans:
             row = connection.execute(_TOTALS, {"s": self._scope.sync_id, "run": run_id}).one()
         return {name: int(value) for name, value in row._mapping.items()}
 
-    def plan_chunks(self, run_id: int) -> Iterator[tuple[int, list[ContactPlan]]]:
+    def plan_chunks(self, run_id: int) -> Iterator[tuple[int, Chunk]]:
         """(number, plans) of every chunk that is not committed yet, in order; one chunk in memory at a time."""
         after = -1
         while True:
@@ -79,7 +134,7 @@ class Plans:
             if row is None:
                 return
             after = row.number
-            yield row.number, _plans(row.body, f"plan_chunk {run_id}/{row.number}, body")
+            yield row.number, Chunk(row.body, f"plan_chunk {run_id}/{row.number}, body")
 
     def plan_exists(self, run_id: int) -> bool:
         """Whether that run has chunks left to commit."""
@@ -101,13 +156,8 @@ class Plans:
                 )
 
 
-def _plans(body: str, where: str) -> list[ContactPlan]:
+def _decode(decoder: msgspec.json.Decoder[Any], body: str, where: str) -> Any:
     try:
-        stored = _decoder.decode(body)
+        return decoder.decode(body)
     except msgspec.DecodeError:
         raise UsageError(f"the database is damaged: {where} cannot be read; drop this plan and run again") from None
-    return [ContactPlan(**_fields(plan)) for plan in stored]
-
-
-def _fields(plan: _Stored) -> Mapping[str, Any]:
-    return {name: getattr(plan, name) for name in _NAMES}

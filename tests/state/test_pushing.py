@@ -73,16 +73,17 @@ def test_a_stored_plan_comes_back_as_it_was(sync: SyncStore) -> None:
         {"holds": 1},
     )
     sync.save_plan(run_id, 0, [plan])
-    assert list(sync.plan_chunks(run_id)) == [(0, [plan])]
+    assert [(number, list(chunk)) for number, chunk in sync.plan_chunks(run_id)] == [(0, [plan])]
 
 
 def test_a_chunk_is_committed_once(sync: SyncStore) -> None:
     run_id = sync.begin_run("sync", 1)
     sync.stage("crm", [seen("c1")])
-    plans = [plan_for(contact) for contact in decide(sync)]
-    commit(sync, run_id, plans)
+    sync.save_plan(run_id, 0, [plan_for(contact) for contact in decide(sync)])
+    [(number, chunk)] = sync.plan_chunks(run_id)
+    sync.commit_chunk(run_id, number, chunk, "v1", 5, keys)
     with pytest.raises(UsageError, match="committed already"):
-        sync.commit_chunk(run_id, 0, plans, "v1", 5, keys)
+        sync.commit_chunk(run_id, number, chunk, "v1", 5, keys)
     assert sync.outbox_size() == 1
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from connectors.http import Door, Pace, Purpose, Rate, Reply
-from connectors.hubspot_shapes import ANSWER, MODIFIED, Answer, Row, absorbed, recorder, wanted
+from connectors.hubspot_shapes import MODIFIED, Answer, Row, answer_to, recorder, wanted
 from syncline.cursor import Cursor, finished, since_us
 from syncline.errors import Unreachable
 from syncline.ports import Page
@@ -72,10 +72,10 @@ class Reader:
             answer = self._batch(fields, some, "recheck")
             if not answer.results and not answer.errors:
                 raise Unreachable("HubSpot POST /crm/v3/objects/contacts/batch/read: answered with neither contacts nor errors")
-            rows = {row.id: row for row in answer.results}
-            survivors = {id: row.id for row in answer.results for id in absorbed(row.properties.get("hs_merged_object_ids") or "")}
+            found = {row.id: record(row) for row in answer.results}
+            survivors = {loser: survivor.ref for survivor in found.values() for loser in survivor.absorbed}
             for ref in some:
-                yield record(rows[ref]) if ref in rows else _absent(ref, survivors.get(ref))
+                yield found[ref] if ref in found else _absent(ref, survivors.get(ref))
 
     def find(self, fields: tuple[str, ...], field: str, values: Sequence[str]) -> Iterator[Record]:
         """The live contacts whose unique property `field` has one of `values`, each once."""
@@ -85,11 +85,11 @@ class Reader:
 
     def _list(self, fields: tuple[str, ...], archived: bool, after: str) -> Reply:
         query = {"limit": BATCH, "properties": ",".join(wanted(fields)), "archived": str(archived).lower()}
-        return self._door.call("GET", CONTACTS, query=query | ({"after": after} if after else {}), decoder=ANSWER)
+        return self._door.call("GET", CONTACTS, query=query | ({"after": after} if after else {}), decoder=answer_to(fields))
 
     def _window(
-        self, fields: tuple[str, ...], answer: Answer, low_ms: int, high_ms: int | None, began_us: int
-    ) -> Iterator[tuple[Answer, int]]:
+        self, fields: tuple[str, ...], answer: Answer[Any], low_ms: int, high_ms: int | None, began_us: int
+    ) -> Iterator[tuple[Answer[Any], int]]:
         """(answer, time before which all has been read), from a window's first answer on. `high_ms` None: open, so until `began_us`."""
         end_ms = began_us // 1000 if high_ms is None else high_ms
         if answer.total > WINDOW_ROWS and end_ms - low_ms > 1:
@@ -110,21 +110,22 @@ class Reader:
         too_long = len(msgspec.json.encode(body)) > SEARCH_BODY_CHARS
         if too_long:
             body["properties"] = [MODIFIED]
-        reply = self._door.call("POST", f"{CONTACTS}/search", json=body, decoder=ANSWER, pace=self._search_pace)
+        reply = self._door.call("POST", f"{CONTACTS}/search", json=body, decoder=answer_to(fields), pace=self._search_pace)
         if too_long:
             reply.data.results = self._rows(fields, [row.id for row in reply.data.results])
         return reply
 
-    def _rows(self, fields: tuple[str, ...], ids: list[str]) -> list[Row]:
+    def _rows(self, fields: tuple[str, ...], ids: list[str]) -> list[Row[Any]]:
         """The rows with these ids, in this order, when a search cannot carry all property names."""
         found = {row.id: row for some in chunks(ids, BATCH) for row in self._batch(fields, some, "read").results}
         return [found[id] for id in ids if id in found]
 
-    def _batch(self, fields: tuple[str, ...], refs: Sequence[str], purpose: Purpose, id_property: str | None = None) -> Answer:
+    def _batch(self, fields: tuple[str, ...], refs: Sequence[str], purpose: Purpose, id_property: str | None = None) -> Answer[Any]:
         body: dict[str, Any] = {"properties": wanted(fields), "inputs": [{"id": ref} for ref in refs]}
         if id_property:
             body["idProperty"] = id_property
-        answer: Answer = self._door.call("POST", f"{CONTACTS}/batch/read", json=body, purpose=purpose, decoder=ANSWER).data
+        path, decoder = f"{CONTACTS}/batch/read", answer_to(fields)
+        answer: Answer[Any] = self._door.call("POST", path, json=body, purpose=purpose, decoder=decoder).data
         return answer
 
 

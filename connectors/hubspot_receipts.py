@@ -15,7 +15,7 @@ EXISTING = re.compile(r"Existing ID: (\d+)")
 Problem = Mapping[str, Any]
 
 
-def receipts_of(answer: Answer, batch: Sequence[Change], fields: tuple[str, ...]) -> Iterator[Receipt]:
+def receipts_of(answer: Answer[dict[str, Any]], batch: Sequence[Change], fields: tuple[str, ...]) -> Iterator[Receipt]:
     """Results and problems come in any order: by trace id, else by record id, else by address."""
     by_trace = {row.objectWriteTraceId: row for row in answer.results if row.objectWriteTraceId}
     by_id = {row.id: row for row in answer.results}
@@ -32,7 +32,7 @@ def receipts_of(answer: Answer, batch: Sequence[Change], fields: tuple[str, ...]
             yield Receipt(change.key, change.ref, error=problem_of(problem, change) if problem else untold())
 
 
-def _echo(row: Row, change: Change, fields: tuple[str, ...]) -> Record | None:
+def _echo(row: Row[dict[str, Any]], change: Change, fields: tuple[str, ...]) -> Record | None:
     """What the answer shows of the asked fields; None, so that it is read back, if it does not show one that was written."""
     shown = row.properties
     if any(name not in shown for name, value in change.fields.items() if change.ref or text(value)):

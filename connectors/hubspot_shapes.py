@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from connectors.typed import asked, shown
 from syncline.ports import FieldInfo, FieldType
 from syncline.records import Record
 
@@ -17,11 +19,14 @@ MODIFIED = "lastmodifieddate"
 STAGE = "lifecyclestage"
 
 
-class Row(msgspec.Struct, gc=False):
+Properties = TypeVar("Properties")
+
+
+class Row(msgspec.Struct, Generic[Properties], gc=False):
     """One contact of an answer. Whatever else the vendor sends is passed over while decoding."""
 
     id: str
-    properties: dict[str, Any] = {}
+    properties: Properties
     updatedAt: str = ""
     archived: bool = False
     objectWriteTraceId: str | None = None
@@ -35,10 +40,10 @@ class Paging(msgspec.Struct):
     next: Next | None = None
 
 
-class Answer(msgspec.Struct):
+class Answer(msgspec.Struct, Generic[Properties]):
     """A list, a search or a batch. `errors` are the per-item problems of a 207."""
 
-    results: list[Row] = []
+    results: list[Row[Properties]] = []
     errors: list[dict[str, Any]] = []
     total: int = 0
     paging: Paging | None = None
@@ -49,18 +54,29 @@ class Answer(msgspec.Struct):
         return self.paging.next.after if self.paging and self.paging.next else ""
 
 
-ANSWER = msgspec.json.Decoder(Answer)
+ANSWER = msgspec.json.Decoder(Answer[dict[str, Any]])
+"""Of writes, whose answers show what was sent and more."""
 
 
-def recorder(fields: tuple[str, ...]) -> Callable[[Row], Record]:
-    """Row → Record with these fields in this order. A property the row does not show is left out: nobody saw it."""
+@lru_cache(maxsize=16)
+def answer_to(fields: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
+    """The decoder of a read's Answer: of the properties it takes those of `wanted(fields)`."""
+    return msgspec.json.Decoder(Answer[asked(wanted(fields))])  # type: ignore[misc]
 
-    def record(row: Row) -> Record:
-        shown = row.properties
-        stamp, merged = shown.get(MODIFIED) or row.updatedAt, shown.get(MERGED_IDS)
+
+def recorder(fields: tuple[str, ...]) -> Callable[[Row[Any]], Record]:
+    """Row of `answer_to(fields)` → Record with these fields in this order. A property the row does not show is left out: nobody saw it."""
+    names = wanted(fields)
+    extra = [name for name in names if name not in fields]
+
+    def record(row: Row[Any]) -> Record:
+        found = shown(names, row.properties)
+        stamp, merged = found.get(MODIFIED) or row.updatedAt, found.get(MERGED_IDS)
+        for name in extra:
+            found.pop(name, None)
         return Record(
             ref=row.id,
-            fields={name: shown[name] for name in fields if name in shown},
+            fields=found,
             modified_us=instant_us(stamp) if stamp else None,
             liveness="archived" if row.archived else "live",
             absorbed=absorbed(merged) if merged else (),

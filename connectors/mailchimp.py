@@ -16,7 +16,7 @@ from typing import Any
 
 from connectors.http import Door, ErrorTable, Purpose, Reply
 from connectors.mailchimp_push import MEMBER, Writer
-from connectors.mailchimp_shapes import FIXED, TYPES, address_hash, iso, refusal, shown, to_field, to_record
+from connectors.mailchimp_shapes import FIXED, TYPES, address_hash, iso, refusal, shape, shown, to_field, to_record
 from syncline.cursor import Cursor, finished, since_us, within
 from syncline.errors import RateLimited, SyncError, Unreachable, UsageError
 from syncline.ports import Capabilities, Change, Health, Page, Receipt, Schema, Settings
@@ -121,7 +121,7 @@ class Mailchimp:
         offset, last, began_us, window = 0, None, 0, {"sort_field": "last_changed"}
         while True:
             reply = self._page(fields, offset, since_last_changed=iso(start_us), **window)
-            records, total = _records(reply, fields), reply.data["total_items"]
+            records, total = _records(reply, fields), reply.data.total_items
             if not began_us:
                 began_us, window["before_last_changed"] = reply.asked_us, iso(reply.asked_us)
             if last and last.ref not in {record.ref for record in records}:
@@ -145,7 +145,7 @@ class Mailchimp:
             archived = {"status": "archived"} if place.part == "archived" else {}
             reply = self._page(fields, place.offset, sort_field="timestamp_signup", **archived)
             records = _records(reply, fields)
-            place = place.after(records, reply.data["total_items"], reply.asked_us)
+            place = place.after(records, reply.data.total_items, reply.asked_us)
             yield Page(records, Cursor(0, token=place.token))
         for page in self._changes(fields, Cursor(0), place.began_us - SECOND_US):
             yield Page(page.records, Cursor(0, token=place.token))
@@ -153,9 +153,10 @@ class Mailchimp:
 
     def _page(self, fields: tuple[str, ...], offset: int, **narrow: str) -> Reply:
         query = {"fields": f"{shown(fields, 'members.')},total_items", "count": PAGE, "offset": offset, "sort_dir": "ASC", **narrow}
-        reply = self._door.call("GET", "/lists/{list}/members", args={"list": self._chosen}, query=query)
-        if not reply.data["members"] and reply.data["total_items"] > offset:
-            raise Unreachable(f"{self.title}: an empty page where {reply.data['total_items'] - offset} more members were announced")
+        reply = self._door.call("GET", "/lists/{list}/members", args={"list": self._chosen}, query=query, decoder=shape(fields).page)
+        missing = reply.data.total_items - offset
+        if not reply.data.members and missing > 0:
+            raise Unreachable(f"{self.title}: an empty page where {missing} more members were announced")
         return reply
 
     def _member(self, fields: tuple[str, ...], key: str, purpose: Purpose = "read") -> Mapping[str, Any] | None:
@@ -231,7 +232,7 @@ class _Place:
 
 
 def _records(reply: Reply, fields: tuple[str, ...]) -> list[Record]:
-    return [to_record(member, fields) for member in reply.data["members"]]
+    return list(map(shape(fields).record, reply.data.members))
 
 
 def _base_url(given: str | None, key: str) -> str:

@@ -8,15 +8,22 @@ because half a set written back would drop the other half.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+import msgspec
+from msgspec.structs import astuple
+
+from connectors.typed import asked, without_unset
 from syncline.errors import ConsentRefused, Rejected
 from syncline.ports import Change, FieldInfo, FieldType
 from syncline.records import Proof, Record
 
+AnyMember = TypeVar("AnyMember")
+Told = str | msgspec.UnsetType | None
 MERGE = "merge_fields."
 STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
 NO_CONSENT = "transactional"
@@ -64,7 +71,7 @@ def shown(fields: Iterable[str], prefix: str = "") -> str:
     return ",".join(prefix + ("tags.name" if name == "tags" else name) for name in names)
 
 
-def instant_us(text: str | None) -> int | None:
+def instant_us(text: Told) -> int | None:
     """An ISO instant to microseconds since 1970; None when there is none."""
     return round(datetime.fromisoformat(text).timestamp() * 1_000_000) if text else None
 
@@ -74,37 +81,82 @@ def iso(at_us: int) -> str:
     return datetime.fromtimestamp(at_us // 1_000_000, UTC).isoformat()
 
 
-def to_record(member: Mapping[str, Any], fields: Iterable[str]) -> Record:
-    """The record a member's body shows, with `fields` in the order asked."""
-    opted_us, source = instant_us(member.get("timestamp_opt")), member.get("source")
-    return Record(
-        ref=member["contact_id"],
-        fields=_natives(member, fields),
-        modified_us=instant_us(member.get("last_changed")),
-        liveness="archived" if member.get("status") == "archived" else "live",
-        proof=Proof(source, opted_us) if source and opted_us else None,
-    )
+class Tag(msgspec.Struct, gc=False):
+    name: str
 
 
-def _natives(member: Mapping[str, Any], fields: Iterable[str]) -> dict[str, Any]:
-    merges, shown = member.get("merge_fields") or {}, {}
-    for name, tag in _tags(tuple(fields)):
-        if tag:
-            if tag in merges:
-                shown[name] = merges[tag]
-        elif name == "tags":
-            names = sorted([tag["name"] for tag in member.get("tags") or ()])
-            if len(names) >= member.get("tags_count", 0):
-                shown[name] = names
-        elif name in member and not (name == "status" and member[name] == "archived"):
-            shown[name] = member[name]
-    return shown
+class Member(msgspec.Struct, gc=False):
+    """One member of an answer, the part that is always asked for. `asked_of` adds the asked fields."""
+
+    contact_id: str
+    status: str | msgspec.UnsetType = msgspec.UNSET
+    last_changed: Told = msgspec.UNSET
+    source: Told = msgspec.UNSET
+    timestamp_opt: Told = msgspec.UNSET
+    tags_count: int = 0
+    tags: list[Tag] = []
+
+
+class Members(msgspec.Struct, Generic[AnyMember]):
+    """A page of them. `total_items`: how many there are in all."""
+
+    members: list[AnyMember]
+    total_items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How members with certain asked fields are decoded, and made into records. Worked out once a mapping, not once a member."""
+
+    member: type[Member]
+    page: msgspec.json.Decoder[Any]
+    record: Callable[[Any], Record]
 
 
 @lru_cache(maxsize=16)
-def _tags(fields: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Each field with its merge tag, "" if it is none: worked out once a mapping, not once a member."""
-    return tuple((name, name.removeprefix(MERGE) if name.startswith(MERGE) else "") for name in fields)
+def shape(fields: tuple[str, ...]) -> Shape:
+    """The shape of members with these fields."""
+    merges = [name for name in fields if name.startswith(MERGE)]
+    plain = [name for name in fields if name not in merges and name not in ("tags", "status")]
+    own = {name if name in Member.__struct_fields__ else f"own_{name}": name for name in plain}
+    merged = asked([name.removeprefix(MERGE) for name in merges])
+    added: list[Any] = [(attribute, Any, msgspec.UNSET) for attribute, name in own.items() if attribute != name]
+    added.append(("merge_fields", merged | list[Any] | None, None))
+    renamed = {attribute: name for attribute, name in own.items() if attribute != name}
+    member = msgspec.defstruct("AskedMember", added, bases=(Member,), rename=renamed, gc=False)
+    return Shape(member, msgspec.json.Decoder(Members[member]), _recorder(fields, merges, own))  # type: ignore[valid-type]
+
+
+def to_record(member: Mapping[str, Any], fields: Iterable[str]) -> Record:
+    """The record a member's body shows, with `fields` in the order asked."""
+    made = shape(tuple(fields))
+    return made.record(msgspec.convert(member, made.member))
+
+
+def _recorder(fields: tuple[str, ...], merges: Sequence[str], own: Mapping[str, str]) -> Callable[[Any], Record]:
+    blank = dict.fromkeys(fields, msgspec.UNSET)
+    with_tags, with_status = "tags" in blank, "status" in blank
+
+    def record(member: Any) -> Record:
+        found = blank.copy()
+        if member.merge_fields:  # an empty object may come as an empty list
+            found.update(zip(merges, astuple(member.merge_fields), strict=True))
+        for attribute, name in own.items():
+            found[name] = getattr(member, attribute)
+        if with_tags and len(member.tags) >= member.tags_count:
+            found["tags"] = sorted([tag.name for tag in member.tags])
+        if with_status and member.status and member.status != "archived":
+            found["status"] = member.status
+        opted_us = instant_us(member.timestamp_opt)
+        return Record(
+            ref=member.contact_id,
+            fields=without_unset(found),
+            modified_us=instant_us(member.last_changed),
+            liveness="archived" if member.status == "archived" else "live",
+            proof=Proof(member.source, opted_us) if member.source and opted_us else None,
+        )
+
+    return record
 
 
 def to_body(change: Change) -> dict[str, Any]:

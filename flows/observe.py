@@ -190,8 +190,9 @@ def _find_older(context: Context, side: Side, found: Observed, accept: bool) -> 
 
 def _find_deletes(context: Context, side: Side, found: Observed) -> None:
     """After a whole listing, what we know and it lacks is looked up by id: only then is it gone. An emptied side stops the run."""
-    before = context.sync.live_count(side)
-    if emptied(before, context.sync.swept_count(side)) and context.mapping.policy.empty_side == "stop":
+    listed = context.sync.swept_count(side)
+    before = 0 if listed else context.sync.live_count(side)
+    if emptied(before, listed) and context.mapping.policy.empty_side == "stop":
         raise GuardTripped(
             f"{context.connectors[side].title} listed nothing, and {before} records are known there. Nothing was written. "
             "Check the account and its permissions; if it is really empty, set policy.limits.empty_side to allow for one run."

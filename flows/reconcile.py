@@ -9,7 +9,7 @@ from flows.observe import read_again
 from flows.progress import Progress
 from flows.settings import Context
 from syncline.errors import GuardTripped
-from syncline.guard import Trip, weigh
+from syncline.guard import WEIGHED, Trip, weigh
 from syncline.planner import plan_contact
 from syncline.records import SIDES, Side
 
@@ -49,7 +49,6 @@ def _meet_survivors(context: Context, side: Side) -> None:
 def decide(context: Context, run_id: int, progress: Progress) -> Planned:
     """Decide every dirty contact, chunk by chunk, into the plan of this run, and weigh it. Memory holds one chunk."""
     traits, now = context.traits(), context.clock()
-    linked = context.sync.linked_count()
     number, decided, after = 0, 0, None
     progress.stage("decide")
     while True:
@@ -62,7 +61,14 @@ def decide(context: Context, run_id: int, progress: Progress) -> Planned:
         if after is None:
             break
     totals = context.sync.plan_totals(run_id)
-    return Planned(decided, number, totals, weigh(totals, context.mapping.policy.limits, linked))
+    return Planned(decided, number, totals, _weighed(context, totals))
+
+
+def _weighed(context: Context, totals: dict[str, int]) -> tuple[Trip, ...]:
+    """The limits exceeded. The linked contacts are counted only when there is something to weigh, not in every quiet run."""
+    if not any(totals.get(name) for name in WEIGHED.values()):
+        return ()
+    return weigh(totals, context.mapping.policy.limits, context.sync.linked_count())
 
 
 def refuse(planned: Planned, run_id: int, mapping_file: str) -> None:

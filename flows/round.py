@@ -209,7 +209,7 @@ def _go(context: Context, report: Report, plan_of: int, progress: Progress) -> N
 
 
 def _close(context: Context, report: Report) -> None:
-    report.open_holds = sum(context.sync.status().holds.values())
+    report.open_holds = context.sync.open_holds()
     if report.error is not None or report.pushed.failed:
         report.status = "failed"
     elif report.kind != "plan" and (report.open_holds or report.pushed.held):

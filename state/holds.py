@@ -29,6 +29,7 @@ _ALL = sa.select(HOLD).where(HOLD.c.sync_id == sa.bindparam("s")).order_by(HOLD.
 _OF_CONTACTS = _ALL.where(HOLD.c.open == 1, among(HOLD.c.contact_id, "ids"))
 _OF_RECORDS = _ALL.where(HOLD.c.open == 1, HOLD.c.contact_id.is_(None), among(HOLD.c.ref, "refs"))
 AMBIGUOUS_HOLDS = _ALL.where(HOLD.c.open == 1, HOLD.c.contact_id.is_(None), HOLD.c.code == AMBIGUOUS)
+_COUNT = sa.text("SELECT COUNT(*) FROM hold WHERE sync_id = :s AND open = 1")
 _OPEN = sa.text(
     "INSERT INTO hold (sync_id, contact_id, side, ref, field, code, reason, open, opened_us, opened_run)"
     " VALUES (:s, :contact_id, :side, :ref, :field, :code, :reason, 1, :now, :run) RETURNING id"
@@ -71,6 +72,11 @@ class Holds:
         where += [] if code is None else [HOLD.c.code == code]
         with self._scope.read() as connection:
             return select_holds(connection, self._scope, _ALL.where(*where).limit(limit))
+
+    def open_count(self) -> int:
+        """How many holds are open."""
+        with self._scope.read() as connection:
+            return int(connection.execute(_COUNT, {"s": self._scope.sync_id}).scalar_one())
 
 
 def select_holds(connection: sa.Connection, scope: Scope, query: sa.Select[Any], **values: Any) -> list[HoldRow]:

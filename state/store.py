@@ -105,7 +105,8 @@ class SyncStore:
         outbox = Outbox(scope)
         self.outbox_size, self.claim, self.mark_sending = outbox.outbox_size, outbox.claim, outbox.mark_sending
         self.settle = Settling(scope).settle
-        self.holds = Holds(scope).holds
+        holds = Holds(scope)
+        self.holds, self.open_holds = holds.holds, holds.open_count
         log = ChangeLog(scope)
         self.entries, self.append, self.checkpoint = log.entries, log.append, log.checkpoint
         self.verify = Verification(scope).verify

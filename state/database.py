@@ -109,7 +109,7 @@ class Database:
             held = self._sql[id(statement), by_position] = (statement, str(statement.compile(dialect=dialect)))
         return held[1]
 
-    def many(self, connection: sa.Connection, statement: sa.ClauseElement, rows: Sequence[Row] | Sequence[Values]) -> None:
+    def many(self, connection: sa.Connection, statement: sa.ClauseElement, rows: Sequence[Row | Values]) -> None:
         """Run a statement for every row: a dict of all its parameters, or a tuple of them in the order the statement names them."""
         if rows:
             connection.exec_driver_sql(self.sql(statement, isinstance(rows[0], tuple)), list(rows))

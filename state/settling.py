@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 
 from state import codec
-from state.database import Row, among, upsert
+from state.database import Row, Values, among, upsert
 from state.holds import open_hold, open_holds
 from state.log import Appender, appending, contact_keys, sealed
 from state.outbox import OutboxRow
@@ -22,7 +23,7 @@ from state.scope import Scope
 from state.tables import CHANGE_LOG, OUTBOX, RECORD
 from syncline.log import Entry
 from syncline.plan import Hold
-from syncline.records import MISSING, SIDES, Record, Side, other
+from syncline.records import MISSING, Record, Side, other
 
 APPLIED = "applied"
 SURPASSED = ("pending", APPLIED)
@@ -34,6 +35,8 @@ _COLUMNS = (
     "field_times", "dirty", "staged", "attempts", "retry_at_us", "pair_ref",
 )  # fmt: skip
 _SHOWN = upsert(RECORD, _COLUMNS, _COLUMNS[:3], _COLUMNS[3:])
+_values = itemgetter(*_COLUMNS)
+_NAMES = tuple(RECORD.columns.keys())
 _CONFIRM = sa.text("UPDATE record SET shadow = :shadow WHERE sync_id = :sync_id AND side = :side AND ref = :ref")
 _DETACH = sa.text(
     "UPDATE record SET contact_id = NULL, dirty = 0, liveness = CASE WHEN liveness = 0 THEN 2 ELSE liveness END"
@@ -106,7 +109,7 @@ class _Batch:
 
     def __init__(self, scope: Scope, connection: sa.Connection, results: Sequence[Settled]) -> None:
         self._scope, self._connection = scope, connection
-        self._rows: dict[Any, list[Row]] = {statement: [] for statement in (_SHOWN, _CONFIRM, _DETACH, _CALM, _AGAIN)}
+        self._rows: dict[Any, list[Row | Values]] = {statement: [] for statement in (_SHOWN, _CONFIRM, _DETACH, _CALM, _AGAIN)}
         self._settled: list[Settled] = []
         self._refs: list[tuple[int, Side, str]] = []
         self._lost: list[tuple[int, Side, str]] = []
@@ -116,13 +119,13 @@ class _Batch:
 
     def _load(self, results: Sequence[Settled]) -> None:
         ids = codec.dumps([settled.row.contact_id for settled in results])
-        for row in self._connection.execute(RECORDS_OF, {"s": self._scope.sync_id, "ids": ids}).mappings():
-            self._know(dict(row))
+        for row in self._connection.execute(RECORDS_OF, {"s": self._scope.sync_id, "ids": ids}):
+            self._know(dict(zip(_NAMES, row, strict=True)))
         for side, number in codec.SIDE_NO.items():
             refs = {s.ref for s in results if s.ref is not None and s.row.side == side and (number, s.ref) not in self._known}
             values = {"s": self._scope.sync_id, "side": number, "refs": codec.dumps(sorted(refs))}
-            for row in self._connection.execute(RECORDS, values).mappings() if refs else ():
-                self._know(dict(row))
+            for row in self._connection.execute(RECORDS, values) if refs else ():
+                self._know(dict(zip(_NAMES, row, strict=True)))
 
     def _know(self, row: Row) -> None:
         self._known[row["side"], row["ref"]] = row
@@ -152,7 +155,7 @@ class _Batch:
                 return replace(settled, result="held:Ambiguous", hold=_TAKEN)
             self._lost.append((there["contact_id"], row.side, ref))
         shown = self._shown(settled, ref, mine, there)
-        self._rows[_SHOWN].append({name: shown[name] for name in _COLUMNS})
+        self._rows[_SHOWN].append(_values(shown))
         if row.ref != ref:
             self._refs.append((row.contact_id, row.side, ref))
             self._detach(row.contact_id, side, ref)
@@ -207,8 +210,10 @@ class _Batch:
             # field of a record that was only found later: somebody may have edited it since.
             meant = {**row.fields, **row.consent} if found else row.consent
             unheard = {name for name, value in meant.items() if not _shows(echo.fields.get(name, value), value)}
-            ours = {name: value for name, value in echo.fields.items() if name in sent - unheard}
-            return codec.dumps(ours), bool(unheard) or any(v not in _BLANK for name, v in echo.fields.items() if name not in sent)
+            agreed = sent - unheard
+            ours = {name: value for name, value in echo.fields.items() if name in agreed}
+            moved = bool(unheard) or any(echo.fields[name] not in _BLANK for name in echo.fields.keys() - sent)
+            return codec.dumps(ours), moved
         where = f"record {row.side}/{old['ref']}"
         seen = codec.native(old["seen"], f"{where}, seen")
         shadow = codec.native(old["shadow"], f"{where}, shadow") if old["shadow"] is not None else {}
@@ -234,7 +239,8 @@ class _Batch:
 
     def _confirm(self, row: OutboxRow) -> None:
         """The other side's shadow takes the confirmed names from what it showed."""
-        far = _best(self._of.get(row.contact_id, ())).get(other(row.side))
+        across = codec.SIDE_NO[other(row.side)]
+        far = _best([record for record in self._of.get(row.contact_id, ()) if record["side"] == across])
         if far is None or not row.confirms or far["dirty"] == 1:
             return
         where = f"record {other(row.side)}/{far['ref']}"
@@ -243,7 +249,7 @@ class _Batch:
         text = codec.dumps(shadow | {name: seen[name] for name in row.confirms if name in seen})
         if text != far["shadow"]:
             far["shadow"] = text
-            self._rows[_CONFIRM].append({"sync_id": self._scope.sync_id, "side": far["side"], "ref": far["ref"], "shadow": text})
+            self._rows[_CONFIRM].append((text, self._scope.sync_id, far["side"], far["ref"]))
 
     def save(self) -> None:
         for statement, rows in self._rows.items():
@@ -263,7 +269,7 @@ class _Batch:
         for contact_id, side, ref in self._lost:
             reason = "the vendor brought this archived record back when its person was created anew"
             log.add(Entry("rebind", contact_id, side=side, ref=ref, old=ref, rule="create", reason=reason), keys.get(contact_id))
-        new = {"results": [list(item) for item in results], "refs": [list(item) for item in self._refs]}
+        new = {"results": results, "refs": self._refs}
         log.add(Entry(kind="receipt", new=new), committed=sealed(new, keys))
         self._holds(log, held, keys, now_us, run_id)
 
@@ -300,8 +306,6 @@ def _shows(shown: Any, sent: Any) -> bool:
     return bool(one == two) or str(one).lower() == str(two).lower()
 
 
-def _best(rows: Sequence[Row]) -> dict[Side, Row]:
-    chosen: dict[Side, Row] = {}
-    for row in sorted(rows, key=lambda row: (-row["liveness"], row["staged"])):
-        chosen[SIDES[row["side"]]] = row
-    return chosen
+def _best(rows: Sequence[Row]) -> Row | None:
+    """Of a contact's records on one side the one that stands for it: the liveliest, then the last that is as lively and newest."""
+    return sorted(rows, key=lambda row: (-row["liveness"], row["staged"]))[-1] if rows else None

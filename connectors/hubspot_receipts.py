@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from connectors.hubspot_shapes import Answer, Row, instant_us, text
+from connectors.hubspot_shapes import Answer, Row, instant_us, mark_of, text
 from syncline.errors import AlreadyExists, OutcomeUnknown, RateLimited, Rejected, SyncError, Vanished
 from syncline.ports import Change, Receipt
 from syncline.records import Record
@@ -37,7 +37,8 @@ def _echo(row: Row[dict[str, Any]], change: Change, fields: tuple[str, ...]) -> 
     shown = row.properties
     if any(name not in shown for name, value in change.fields.items() if change.ref or text(value)):
         return None
-    return Record(row.id, {name: shown[name] for name in fields if name in shown}, instant_us(row.updatedAt) if row.updatedAt else None)
+    found = {name: shown[name] for name in fields if name in shown}
+    return Record(row.id, found, instant_us(row.updatedAt) if row.updatedAt else None, mark=mark_of(found, fields))
 
 
 def untold() -> SyncError:

@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec.structs import astuple
 
-from connectors.typed import asked, shown
+from connectors.typed import Shown, asked, mark
 from syncline.ports import FieldInfo, FieldType
 from syncline.records import Record
 
@@ -59,30 +60,47 @@ ANSWER = msgspec.json.Decoder(Answer[dict[str, Any]])
 
 
 @lru_cache(maxsize=16)
+def asked_of(fields: tuple[str, ...]) -> type[msgspec.Struct]:
+    """The properties that a read with these fields takes from its answer, as a struct."""
+    return asked(wanted(fields))
+
+
+@lru_cache(maxsize=16)
 def answer_to(fields: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
-    """The decoder of a read's Answer: of the properties it takes those of `wanted(fields)`."""
-    return msgspec.json.Decoder(Answer[asked(wanted(fields))])  # type: ignore[misc]
+    """The decoder of a read's Answer."""
+    return msgspec.json.Decoder(Answer[asked_of(fields)])  # type: ignore[misc]
 
 
 def recorder(fields: tuple[str, ...]) -> Callable[[Row[Any]], Record]:
     """Row of `answer_to(fields)` → Record with these fields in this order. A property the row does not show is left out: nobody saw it."""
     names = wanted(fields)
-    extra = [name for name in names if name not in fields]
+    at = {name: f"f{number}" for number, name in enumerate(names)}
+    modified, merged_ids = at[MODIFIED], at[MERGED_IDS]
+    unasked = [at[name] for name in names if name not in fields]
+
+    def fields_of(properties: Any) -> dict[str, Any]:
+        return dict(zip(fields, astuple(properties), strict=False))
 
     def record(row: Row[Any]) -> Record:
-        found = shown(names, row.properties)
-        stamp, merged = found.get(MODIFIED) or row.updatedAt, found.get(MERGED_IDS)
-        for name in extra:
-            found.pop(name, None)
+        shown = row.properties
+        stamp, merged = getattr(shown, modified) or row.updatedAt, getattr(shown, merged_ids)
+        for attribute in unasked:
+            setattr(shown, attribute, msgspec.UNSET)
         return Record(
             ref=row.id,
-            fields=found,
+            fields=Shown(fields_of, shown),
             modified_us=instant_us(stamp) if stamp else None,
             liveness="archived" if row.archived else "live",
             absorbed=absorbed(merged) if merged else (),
+            mark=mark(shown),
         )
 
     return record
+
+
+def mark_of(found: Mapping[str, Any], fields: tuple[str, ...]) -> bytes:
+    """The mark that a read showing the same would have."""
+    return mark(msgspec.convert(found, asked_of(fields)))
 
 
 def instant_us(stamp: str) -> int:

@@ -17,10 +17,10 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec.structs import astuple
 
-from connectors.typed import asked, without_unset
+from connectors.typed import Shown, asked, mark
 from syncline.errors import ConsentRefused, Rejected
 from syncline.ports import Change, FieldInfo, FieldType
-from syncline.records import Proof, Record
+from syncline.records import Liveness, Proof, Record
 
 AnyMember = TypeVar("AnyMember")
 Told = str | msgspec.UnsetType | None
@@ -94,7 +94,7 @@ class Member(msgspec.Struct, gc=False):
     source: Told = msgspec.UNSET
     timestamp_opt: Told = msgspec.UNSET
     tags_count: int = 0
-    tags: list[Tag] = []
+    tags: list[Tag] | msgspec.UnsetType = []
 
 
 class Members(msgspec.Struct, Generic[AnyMember]):
@@ -135,26 +135,28 @@ def to_record(member: Mapping[str, Any], fields: Iterable[str]) -> Record:
 
 def _recorder(fields: tuple[str, ...], merges: Sequence[str], own: Mapping[str, str]) -> Callable[[Any], Record]:
     blank = dict.fromkeys(fields, msgspec.UNSET)
-    with_tags, with_status = "tags" in blank, "status" in blank
+    with_tags = "tags" in blank
+    unasked = [name for name in ("status", "last_changed", "source", "timestamp_opt", "tags") if name not in blank]
+
+    def fields_of(member: Any) -> dict[str, Any]:
+        merged = zip(merges, astuple(member.merge_fields), strict=True) if member.merge_fields else ()
+        values = {name: getattr(member, attribute) for attribute, name in own.items()}
+        found = {**blank, **dict(merged), **values, "tags": member.tags, "status": member.status}
+        return {name: found[name] for name in blank}
 
     def record(member: Any) -> Record:
-        found = blank.copy()
-        if member.merge_fields:  # an empty object may come as an empty list
-            found.update(zip(merges, astuple(member.merge_fields), strict=True))
-        for attribute, name in own.items():
-            found[name] = getattr(member, attribute)
-        if with_tags and len(member.tags) >= member.tags_count:
-            found["tags"] = sorted([tag.name for tag in member.tags])
-        if with_status and member.status and member.status != "archived":
-            found["status"] = member.status
-        opted_us = instant_us(member.timestamp_opt)
-        return Record(
-            ref=member.contact_id,
-            fields=without_unset(found),
-            modified_us=instant_us(member.last_changed),
-            liveness="archived" if member.status == "archived" else "live",
-            proof=Proof(member.source, opted_us) if member.source and opted_us else None,
-        )
+        status, opted_us, changed_us = member.status, instant_us(member.timestamp_opt), instant_us(member.last_changed)
+        proof = Proof(member.source, opted_us) if member.source and opted_us else None
+        if status == "archived":
+            member.status = msgspec.UNSET
+        if with_tags:
+            whole = len(member.tags) >= member.tags_count
+            member.tags = sorted([tag.name for tag in member.tags]) if whole else msgspec.UNSET
+        member.tags_count = 0
+        for name in unasked:
+            setattr(member, name, msgspec.UNSET)
+        liveness: Liveness = "archived" if status == "archived" else "live"
+        return Record(member.contact_id, Shown(fields_of, member), changed_us, liveness=liveness, proof=proof, mark=mark(member))
 
     return record
 

@@ -1,32 +1,50 @@
-"""Asked fields as typed structs, made once a mapping: decoding reads what was asked alone, at half the cost of a dict of everything.
+"""Asked fields as typed structs, made once a mapping: decoding reads what was asked alone, and a dict is built only when somebody looks.
 
-Connectors import it. No I/O.
+Of a record that has not changed nobody looks at the fields: its `mark` says so. Connectors import this. No I/O.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec.structs import astuple
+
+mark = msgspec.json.Encoder().encode
+"""The mark of a record, from the struct that holds its asked fields and nothing that changes by itself."""
 
 
 def asked(names: Sequence[str]) -> type[msgspec.Struct]:
-    """A struct of these JSON names, in this order. A name that the vendor does not show stays UNSET: nobody saw it."""
+    """A struct of these JSON names, in this order, as `f0`, `f1` … A name that the vendor does not show stays UNSET: nobody saw it."""
     attributes = {f"f{number}": name for number, name in enumerate(names)}
     fields = [(attribute, Any, msgspec.UNSET) for attribute in attributes]
     return msgspec.defstruct("Asked", fields, rename=attributes, gc=False)
 
 
-def shown(names: Sequence[str], values: msgspec.Struct) -> dict[str, Any]:
-    """What an `asked` struct shows, under these names, which are as many as its fields."""
-    found = dict(zip(names, astuple(values), strict=True))
-    return without_unset(found)
+class Shown(Mapping[str, Any]):
+    """Native fields that `read` makes of `source` at the first look. Names that hold UNSET were not shown."""
 
+    __slots__ = ("_found", "_read", "_source")
 
-def without_unset(found: dict[str, Any]) -> dict[str, Any]:
-    """`found` without the names that hold UNSET."""
-    if msgspec.UNSET in found.values():
-        return {name: value for name, value in found.items() if value is not msgspec.UNSET}
-    return found
+    def __init__(self, read: Callable[[Any], dict[str, Any]], source: Any) -> None:
+        self._read, self._source = read, source
+        self._found: dict[str, Any] | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+    def _all(self) -> dict[str, Any]:
+        if self._found is None:
+            found = self._read(self._source)
+            self._found = {name: value for name, value in found.items() if value is not msgspec.UNSET}
+            self._source = None
+        return self._found

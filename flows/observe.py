@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from hashlib import sha256
 from queue import Queue
 from typing import Any
 
@@ -51,8 +51,8 @@ class Observed:
 
 def digest_of(record: Record, salt: bytes) -> bytes:
     """16 bytes that change when anything we map, the record's version or its liveness changes. `salt`: the mapping's version."""
-    body = _encode((record.liveness, record.version, *record.fields.values()))
-    return blake2b(body, digest_size=16, key=salt).digest()
+    body = record.mark or _encode(dict(record.fields))
+    return sha256(b"%b\n%b\n%b\n%b" % (salt, record.liveness.encode(), (record.version or "").encode(), body)).digest()[:16]
 
 
 def observation(context: Context, side: Side, record: Record, digest: bytes | None) -> Observation:

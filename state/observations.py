@@ -199,15 +199,16 @@ class Observations:
 def observed(sync_id: int, side: int, observation: Observation, old: Any | None, number: int) -> Row:
     """The row of an observation, over what the old row knew."""
     record = observation.record
-    seen = codec.dumps(record.fields)
+    fields = dict(record.fields)
+    seen = codec.dumps(fields)
     keys = (observation.key_1, observation.key_2)
     if old is not None:
-        if not record.fields:
+        if not fields:
             keys = (old["key_1"], old["key_2"])
         before = codec.native(old["seen"], f"record {side}/{record.ref}, seen")
         whole = record.liveness == "live" and observation.digest is not None
-        if not whole and before.keys() - record.fields.keys():
-            seen = codec.dumps({**before, **record.fields})
+        if not whole and before.keys() - fields.keys():
+            seen = codec.dumps(before | fields)
     return {
         "sync_id": sync_id, "side": side, "ref": record.ref, "key_1": keys[0], "key_2": keys[1], "digest": observation.digest, "seen": seen,
         "liveness": codec.LIVENESS_NO[record.liveness], "merged_into": record.merged_into,

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice, takewhile
-from typing import Any, Literal
+from typing import Any, Generic, Literal
+
+import msgspec
 
 from connectors.http import Door
-from connectors.mailchimp_shapes import NO_CONSENT, address_hash, refusal, to_body, to_record
+from connectors.mailchimp_shapes import NO_CONSENT, AnyMember, address_hash, refusal, shape, to_body, to_record
 from syncline.errors import AlreadyExists, OutcomeUnknown, Recovery, Rejected, Stale, SyncError, Vanished
 from syncline.ports import Change, Receipt
+from syncline.records import Record
 
 BATCH = 500
 MEMBER = "/lists/{list}/members/{member}"
 EXISTS = "ERROR_CONTACT_EXISTS"
+ADDRESS = "email_address"
 ABSENT = "Mailchimp has no such member any more"
 
 Mode = Literal["create", "update", "retag"]
@@ -29,6 +34,22 @@ MODES: Mapping[Mode, Mapping[str, bool]] = {
     "retag": {"update_existing": True, "sync_tags": True},
 }
 """`sync_tags` replaces the tags of every member in the batch, also of one that brings none: so only updates of tags travel with it."""
+
+
+class _Answer(msgspec.Struct, Generic[AnyMember]):
+    """What a batch came to."""
+
+    new_members: list[AnyMember]
+    updated_members: list[AnyMember]
+    errors: list[dict[str, Any]]
+
+
+@lru_cache(maxsize=16)
+def _answers(fields: tuple[str, ...]) -> tuple[msgspec.json.Decoder[_Answer[Any]], str]:
+    """Decodes a batch's answer for echoes of `fields`; and the attribute of its members that holds the address."""
+    member = shape(tuple(dict.fromkeys((*fields, ADDRESS)))).member
+    address = next(field.name for field in msgspec.structs.fields(member) if field.encode_name == ADDRESS)
+    return msgspec.json.Decoder(_Answer[member]), address  # type: ignore[valid-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +156,8 @@ class Writer:
         """One batch. A batch refused as a whole is halved until the member that spoils it stands alone."""
         body = {"members": [row.body for row in rows], **MODES[mode]}
         try:
-            answer = self.door.call("POST", "/lists/{list}", args={"list": self.audience}, json=body, purpose="write").data
+            decoder, address = _answers(self.fields)
+            answer = self.door.call("POST", "/lists/{list}", args={"list": self.audience}, json=body, purpose="write", decoder=decoder).data
         except Rejected as error:
             half = len(rows) // 2
             parts = (rows[:half], rows[half:]) if half else ()
@@ -144,15 +166,16 @@ class Writer:
         except OutcomeUnknown as error:
             yield from self._all(rows, error)
         else:
-            yield from self._receipts(rows, answer)
+            yield from self._receipts(rows, answer, address)
 
-    def _receipts(self, rows: Sequence[_Row], answer: Mapping[str, Any]) -> Iterator[Receipt]:
-        done = {member["email_address"].lower(): member for member in (*answer["new_members"], *answer["updated_members"])}
-        refused = {error["email_address"].lower(): error for error in answer["errors"]}
+    def _receipts(self, rows: Sequence[_Row], answer: _Answer[Any], address: str) -> Iterator[Receipt]:
+        done = {getattr(member, address).lower(): member for member in (*answer.new_members, *answer.updated_members)}
+        refused = {error[ADDRESS].lower(): error for error in answer.errors}
+        record = shape(self.fields).record
         doubtful = [row for row in rows if row.address not in done and _doubtful(row, refused.get(row.address))]
         for row in rows:
             if row.address in done:
-                yield self._echo(row.change, done[row.address])
+                yield _echoed(row.change, record(done[row.address]))
             elif row not in doubtful:
                 yield Receipt(row.change.key, row.change.ref, error=_failure(refused.get(row.address)))
         for row, there in zip(doubtful, self.door.spread(self._look, doubtful), strict=True):
@@ -166,15 +189,18 @@ class Writer:
             return error
 
     def _echo(self, change: Change, member: Mapping[str, Any]) -> Receipt:
-        record = to_record(member, self.fields)
-        if change.ref not in (None, record.ref):
-            return Receipt(change.key, change.ref, error=Vanished("this address belongs to another Mailchimp member now"))
-        if record.liveness == "archived":
-            return Receipt(change.key, record.ref, error=Vanished("this Mailchimp member was archived meanwhile"))
-        return Receipt(change.key, record.ref, record)
+        return _echoed(change, to_record(member, self.fields))
 
     def _all(self, rows: Sequence[_Row], error: SyncError) -> Iterator[Receipt]:
         return (Receipt(row.change.key, row.change.ref, error=error) for row in rows)
+
+
+def _echoed(change: Change, record: Record) -> Receipt:
+    if change.ref not in (None, record.ref):
+        return Receipt(change.key, change.ref, error=Vanished("this address belongs to another Mailchimp member now"))
+    if record.liveness == "archived":
+        return Receipt(change.key, record.ref, error=Vanished("this Mailchimp member was archived meanwhile"))
+    return Receipt(change.key, record.ref, record)
 
 
 def _stays(change: Change) -> bool:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from msgspec import structs
+
 from flows.observe import digest_of, observation, salt_of
 from flows.progress import Progress
 from flows.settings import Context
@@ -278,7 +280,7 @@ def _canonical(sender: Sender, error: Rejected) -> str | None:
 def _without(sender: Sender, row: OutboxRow, canonical: str) -> OutboxRow:
     lenses = sender.context.mapping.field(canonical).lenses
     ours, theirs = lenses[sender.side].names, lenses[other(sender.side)].names
-    return replace(
+    return structs.replace(
         row,
         fields={k: v for k, v in row.fields.items() if k not in ours},
         consent={k: v for k, v in row.consent.items() if k not in ours},

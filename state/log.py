@@ -91,7 +91,7 @@ def _about(ref: str | None, reason: str) -> str:
     return f"{ref or ''}\x1f{reason}"
 
 
-class StoredEntry(msgspec.Struct):
+class StoredEntry(msgspec.Struct, gc=False):
     """An `Entry` on its way from a stored plan to the log: its values stay the text they are stored as."""
 
     kind: str

@@ -7,7 +7,6 @@ blindly repeats it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -31,7 +30,7 @@ _CLAIM = sa.text(
 _SENDING = sa.update(OUTBOX).where(among(OUTBOX.c.id, "ids")).values(state="sending")
 
 
-class _Body(msgspec.Struct):
+class _Body(msgspec.Struct, gc=False):
     fields: dict[str, Any]
     consent: dict[str, Any]
     expect: dict[str, Any]
@@ -44,8 +43,7 @@ class _Body(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Body)
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
+class OutboxRow(msgspec.Struct, frozen=True, gc=False):
     """One intended write. `key` names it for ever; `seqs`: the log entries it carries out; `phase`: 0 consent, 1 everything else.
 
     `version`: the record's newest known one; `attempts`: how often a write to this contact has failed before.
@@ -60,11 +58,11 @@ class OutboxRow:
     kind: Kind
     key: str
     ref: str | None = None
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    consent: Mapping[str, Any] = field(default_factory=dict)
-    expect: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = {}
+    consent: Mapping[str, Any] = {}
+    expect: Mapping[str, Any] = {}
     version: str | None = None
-    anchor: Mapping[str, Any] = field(default_factory=dict)
+    anchor: Mapping[str, Any] = {}
     confirms: tuple[str, ...] = ()
     seqs: tuple[int, ...] = ()
     attempts: int = 0

@@ -30,7 +30,7 @@ _TOTALS = sa.text(
 )
 
 
-class StoredWrite(msgspec.Struct):
+class StoredWrite(msgspec.Struct, gc=False):
     """A `Write` of a stored plan, its values still text."""
 
     side: Side
@@ -45,7 +45,7 @@ class StoredWrite(msgspec.Struct):
     entries: tuple[int, ...]
 
 
-class StoredPlan(msgspec.Struct):
+class StoredPlan(msgspec.Struct, gc=False):
     """A `ContactPlan` of a stored plan, its values still text: a commit only moves them, and writes the same bytes."""
 
     contact_id: int

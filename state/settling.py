@@ -302,6 +302,8 @@ def _holds_of(settled: Settled) -> list[Hold]:
 
 def _shows(shown: Any, sent: Any) -> bool:
     """A vendor may say "true" for our True, null for our empty text, and a list for our tuple."""
+    if shown == sent:
+        return True
     one, two = (list(v) if isinstance(v, tuple) else "" if v is None else v for v in (shown, sent))
     return bool(one == two) or str(one).lower() == str(two).lower()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from state.settling import Settled
 from state.store import SyncStore
@@ -199,7 +200,9 @@ def test_a_refused_record_waits_with_its_reason_and_is_not_sent_every_run(sync: 
 def test_a_field_refused_on_the_way_is_held_alone(sync: SyncStore) -> None:
     run_id, contact_id = renamed(sync)
     [row] = outbox(sync)
-    partly = replace(applied(replace(row, fields={})), hold=Hold("Rejected", "no", "name", "marketing"), held_fields=("name", "tags"))
+    partly = replace(
+        applied(structs.replace(row, fields={})), hold=Hold("Rejected", "no", "name", "marketing"), held_fields=("name", "tags")
+    )
     sync.settle(run_id, [partly], 2_000)
     assert {hold.field for hold in sync.holds(contact_id)} == {"name", "tags"}
     assert [(row.entry.kind, row.result) for row in sync.entries(contact_id=contact_id, field="name")] == [

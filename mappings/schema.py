@@ -56,7 +56,7 @@ class SidesModel(Strict):
 
 
 class IdentityModel(Strict):
-    match: Annotated[list[Text], Field(min_length=1, max_length=2)] = Field(description="Fields that recognise a person until a link exists, best first")
+    match: Annotated[list[Text], Field(min_length=1, max_length=2)] = Field(description="Fields that recognise a person, best first")
     on_ambiguous: Literal["hold"] = "hold"
 
 

@@ -11,26 +11,33 @@ from syncline.conflict import TITLE
 from syncline.draft import Draft, changed_at, finish, hold_field
 from syncline.errors import Recovery, SyncError
 from syncline.log import Entry
-from syncline.mapping import CompiledMapping, Field
-from syncline.merge import read_field
+from syncline.mapping import CompiledMapping, Field, Route
 from syncline.plan import ContactPlan, Hold, SideState, Traits, Write
-from syncline.records import MISSING, Side, Value, is_blank, other
+from syncline.records import MISSING, Native, Side, Value, is_blank, other
 
 
 def create(mapping: CompiledMapping, draft: Draft, source: Side, traits: Mapping[Side, Traits]) -> ContactPlan:
     """One create across, with all that may travel; no entry and no write when scope, policy or a missing value forbid it."""
     contact, target = draft.contact, other(source)
     native = contact.sides[source].seen
-    read = [(field_, *read_field(field_, source, native)) for field_ in mapping.fields]
-    shown = {field_.name: value for field_, value, _ in read}
+    read = [(route, *_read(route, native)) for route in mapping.routes[source]]
+    shown = {route.field.name: value for route, value, _ in read}
     policy = mapping.policy
     if contact.state not in ("new", "active") or not (
         (source not in policy.scope or policy.scope[source](shown, native))
         and (target not in policy.create or policy.create[target](shown, native))
     ):
         return finish(draft, contact.state)
-    for field_, value, error in read:
-        _create_one(field_, value, error, draft, source, traits[source])
+    put, view = draft.put[target], draft.view
+    for route, value, error in read:
+        if error is not None or route.put is None or route.field.consent:
+            _create_special(route, value, error, draft, source, traits[source])
+        elif value is not None and value is not MISSING and not is_blank(value):
+            view[route.field.name] = value
+            try:
+                put.update(route.put(value, put))
+            except SyncError as failure:
+                _refused(failure, draft, route.field, target)
     unborn = _unborn(mapping, draft, source)
     if unborn is not None:
         return finish(Draft(contact, holds=[*draft.holds, unborn], view=dict(contact.view)), contact.state)
@@ -63,32 +70,44 @@ def _unborn(mapping: CompiledMapping, draft: Draft, source: Side) -> Hold | None
     return Hold("Required", f"{TITLE[target]} requires {', '.join(missing)}, and {TITLE[source]} has none", "", target) if missing else None
 
 
-def _create_one(field_: Field, value: Value, error: SyncError | None, draft: Draft, source: Side, traits: Traits) -> None:
-    """One field of a new record: its value if it has one and may travel; consent always, and never wider than it can be proved."""
-    target = other(source)
+def _read(route: Route, native: Native) -> tuple[Value, SyncError | None]:
+    try:
+        return route.get(native), None
+    except SyncError as error:
+        if error.recovery is not Recovery.HOLD:
+            raise
+        return MISSING, error
+
+
+def _create_special(route: Route, value: Value, error: SyncError | None, draft: Draft, source: Side, traits: Traits) -> None:
+    """What is no plain value on its way: it cannot be read, or is told by the other side alone, or is consent, never wider than proved."""
+    field_, target = route.field, other(source)
     if error is not None:
         return hold_field(draft, field_, Hold(type(error).__name__, str(error), field_.name, source))
     if value is not MISSING and not is_blank(value):
         draft.view[field_.name] = value
-    if not field_.may_write(target):
+    if route.put is None:
         draft.waiting[source].update(field_.lenses[source].names)  # it is told by the other side: nothing is agreed yet
         return None
-    if field_.consent:
-        state = draft.contact.sides[source]
-        at_us, _ = changed_at(field_.lenses[source].names, state, traits)
-        if at_us is not None:
-            draft.agreed_us[field_.name] = at_us
-        value = _consent_at_birth(field_, value, state)
+    state = draft.contact.sides[source]
+    at_us, _ = changed_at(field_.lenses[source].names, state, traits)
+    if at_us is not None:
+        draft.agreed_us[field_.name] = at_us
+    value = _consent_at_birth(field_, value, state)
     if value is MISSING or is_blank(value):
         return None
     try:
-        put = field_.lenses[target].put(value, draft.put[target])
+        draft.consent[target].update(route.put(value, draft.put[target]))
     except SyncError as failure:
-        if failure.recovery is not Recovery.HOLD:
-            raise
-        return hold_field(draft, field_, Hold(type(failure).__name__, str(failure), field_.name, target))
-    (draft.consent if field_.consent else draft.put)[target].update(put)
+        _refused(failure, draft, field_, target)
     return None
+
+
+def _refused(failure: SyncError, draft: Draft, field_: Field, target: Side) -> None:
+    """A value that the other side has no place for holds its field; any other error is a defect and is raised."""
+    if failure.recovery is not Recovery.HOLD:
+        raise failure
+    hold_field(draft, field_, Hold(type(failure).__name__, str(failure), field_.name, target))
 
 
 def _consent_at_birth(field_: Field, value: Value, state: SideState) -> Value:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from syncline.lens import Lens
-from syncline.records import Native, Side, Value
+from syncline.records import SIDES, Native, Side, Value, other
 
 Direction = Literal["both", "to_crm", "to_marketing"]
 OnBlank = Literal["ignore", "clear"]
@@ -118,8 +118,20 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """How one field travels to a new record: `get` from the source's native fields, `put` into the target's, None where it may not go."""
+
+    field: Field
+    get: Callable[[Native], Value]
+    put: Callable[[Value, Native], dict[str, Any]] | None
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledMapping:
-    """Everything a run needs to know. `version`: hash of the mapping's canonical form; a new version means no base to compare with."""
+    """Everything a run needs to know. `version`: hash of the mapping's canonical form; a new version means no base to compare with.
+
+    `routes[source]`: every field's way to a record that is created across, laid out once for a first load of very many.
+    """
 
     name: str
     version: str
@@ -128,7 +140,16 @@ class CompiledMapping:
     match: tuple[MatchKey, ...]
     policy: Policy
     source: str = ""
+    routes: MappingOf[Side, tuple[Route, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "routes", {source: tuple(_route(f, source) for f in self.fields) for source in SIDES})
 
     def field(self, name: str) -> Field:
         """The field of that name; KeyError if there is none."""
         return {f.name: f for f in self.fields}[name]
+
+
+def _route(field_: Field, source: Side) -> Route:
+    target = other(source)
+    return Route(field_, field_.lenses[source].get, field_.lenses[target].put if field_.may_write(target) else None)

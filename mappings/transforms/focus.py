@@ -22,7 +22,19 @@ PutBeside = Callable[[Any, Any], Any]
 
 def focus(name: str, step: Step, canon: Canon, info: FieldInfo | None = None) -> Lens:
     """A step on the native field `name`."""
-    return focus_beside(name, step.get, lambda value, _shown: step.put(value), canon, info, lossy=step.lossy, two_way=step.two_way)
+    beside = focus_beside(name, step.get, lambda value, _shown: step.put(value), canon, info, lossy=step.lossy, two_way=step.two_way)
+    put, put_beside = step.put, beside.put
+
+    def put_named(value: Value, native: Native) -> dict[str, Any]:
+        if name in native or value is MISSING:
+            return put_beside(value, native)
+        try:  # into a new record, where there is nothing to look at
+            return {name: dress(put(value), MISSING, info)}
+        except Rejected as refusal:
+            refusal.field = refusal.field or name
+            raise
+
+    return Lens(beside.names, beside.get, put_named, beside.lossy, beside.two_way)
 
 
 def focus_beside(

@@ -12,22 +12,31 @@ from syncline.lens import Step
 
 def text(*, trim: bool = True, max: int | None = None) -> Step:
     """`trim`: only spaces is blank. `max`: the side holds that many characters; never cuts a letter from its accents."""
-    return Step(get=lambda shown: _read(shown, trim), put=lambda value: _cut(value, max), lossy=max is not None)
+    get = _read if trim else _read_spaces_too
+    return Step(get=get, put=_whole if max is None else lambda value: _cut(value, max), lossy=max is not None)
 
 
-def _read(shown: Any, trim: bool) -> str | None:
+def _read(shown: Any) -> str | None:
     if type(shown) is str:  # nearly always
-        return None if not shown or (trim and shown.isspace()) else shown
-    if shown is None:
+        return None if not shown or shown.isspace() else shown
+    written = _read_spaces_too(shown)
+    return None if written is None or not written.strip() else written
+
+
+def _read_spaces_too(shown: Any) -> str | None:
+    if shown is None or shown == "":
         return None
     if isinstance(shown, (list, tuple, dict)):
         raise Rejected("a list where text was expected: give the field type set", detail=str(shown))
-    written = key(shown)
-    return None if trim and not written.strip() else written
+    return shown if isinstance(shown, str) else key(shown)
 
 
-def _cut(value: str | None, max: int | None) -> str | None:
-    if value is None or max is None or len(value) <= max:
+def _whole(value: str | None) -> str | None:
+    return value
+
+
+def _cut(value: str | None, max: int) -> str | None:
+    if value is None or len(value) <= max:
         return value
     end = max
     while end > 1 and unicodedata.combining(value[end]):

@@ -26,7 +26,7 @@ def email() -> Step:
     return Step(get=_read, put=_write)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def folded(address: str) -> str:
     """The form addresses are compared in."""
     local, at, domain = unicodedata.normalize("NFC", address).strip().rpartition("@")

@@ -37,7 +37,7 @@ def _e164(written: str, region: str | None) -> str:
     return found
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def _parse(written: str, region: str | None) -> str | None:
     try:
         number = phonenumbers.parse(written, region)

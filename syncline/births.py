@@ -60,13 +60,10 @@ def create(mapping: CompiledMapping, draft: Draft, source: Side, traits: Mapping
 def _unborn(mapping: CompiledMapping, draft: Draft, source: Side) -> Hold | None:
     """Why the record cannot be created at all: the other side requires a field that has no value to put, or its consent waits."""
     target, held = other(source), {hold.field for hold in draft.holds}
-    for field_ in mapping.fields:
-        if field_.consent and field_.name in held and field_.may_write(target):
-            return Hold("Required", f"a record is never created in {TITLE[target]} before its {field_.name} is known", "", target)
-    missing = [
-        f.name for f in mapping.fields
-        if target in f.required_in and f.may_write(target) and (f.name in held or is_blank(draft.view.get(f.name)))
-    ]  # fmt: skip
+    for name in held:
+        if name and mapping.field(name).consent and mapping.field(name).may_write(target):
+            return Hold("Required", f"a record is never created in {TITLE[target]} before its {name} is known", "", target)
+    missing = [name for name in mapping.required[target] if name in held or is_blank(draft.view.get(name))]
     return Hold("Required", f"{TITLE[target]} requires {', '.join(missing)}, and {TITLE[source]} has none", "", target) if missing else None
 
 

@@ -60,6 +60,8 @@ def _shadow(state: SideState, waiting: set[str], outcome: str) -> Native:
     old = state.shadow or {}
     if outcome != "active":
         return old
+    if not old and waiting >= state.seen.keys():
+        return {}  # a new record across: nothing is agreed before it is born
     return {**old, **{name: value for name, value in state.seen.items() if name not in waiting}}
 
 

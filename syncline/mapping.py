@@ -130,7 +130,8 @@ class Route:
 class CompiledMapping:
     """Everything a run needs to know. `version`: hash of the mapping's canonical form; a new version means no base to compare with.
 
-    `routes[source]`: every field's way to a record that is created across, laid out once for a first load of very many.
+    `routes[source]`: every field's way to a record that is created across; `required[target]`: names of the fields it cannot be without.
+    Both are laid out once, for a first load of very many.
     """
 
     name: str
@@ -141,9 +142,12 @@ class CompiledMapping:
     policy: Policy
     source: str = ""
     routes: MappingOf[Side, tuple[Route, ...]] = field(init=False, repr=False, compare=False)
+    required: MappingOf[Side, tuple[str, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "routes", {source: tuple(_route(f, source) for f in self.fields) for source in SIDES})
+        required = {side: tuple(f.name for f in self.fields if side in f.required_in and f.may_write(side)) for side in SIDES}
+        object.__setattr__(self, "required", required)
 
     def field(self, name: str) -> Field:
         """The field of that name; KeyError if there is none."""

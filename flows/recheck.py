@@ -1,0 +1,111 @@
+"""Look again before an overwrite: what the vendor shows now decides whether a write still means what it meant. Only `push` imports it.
+
+By the best means the connector declares: its own conditional write, one batch read per write batch, or one fresh poll of the side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from flows.observe import digest_of, salt_of
+from flows.sender import Sender, applied, find, note_world, read
+from state.outbox import OutboxRow
+from state.settling import Settled
+from syncline.records import MISSING, Record
+
+
+def look_again(sender: Sender, rows: Sequence[OutboxRow]) -> tuple[list[OutboxRow], list[Settled]]:
+    """Split a batch into rows that may be written and rows that are settled already: done, or moved under our hands."""
+    creates = [row for row in rows if row.kind == "create"]
+    others = [row for row in rows if row.kind != "create"]
+    ready, settled = _look_for_lost_creates(sender, creates)
+    match sender.connector.capabilities.recheck:
+        case "conditional":
+            return ready + others, settled
+        case "batch_read":
+            current = {r.ref: r for r in read(sender, [row.ref for row in others if row.ref])} if others else {}
+        case _:
+            lost = [row.ref for row in others if row.ref and row.state == "sending"]
+            current = {**sender.fresh, **({r.ref: r for r in read(sender, lost)} if lost else {})}
+    moved: list[Record] = []
+    for row in others:
+        record = current.get(row.ref or "")
+        if record is None or _as_expected(row, record):
+            ready.append(row)
+        elif already(row, record):
+            settled.append(applied(sender, row, record))
+        else:
+            moved.append(record)
+            settled.append(Settled(row, "moved"))
+    note_world(sender, [*moved, *heirs(sender, others, moved)])
+    return ready, settled
+
+
+def heirs(sender: Sender, rows: Sequence[OutboxRow], records: Sequence[Record]) -> list[Record]:
+    """Where the losers of a merge just vanish, one that has gone may live on in whoever holds its address: ask before calling it dead."""
+    capabilities, gone = sender.connector.capabilities, {record.ref for record in records if record.liveness == "gone"}
+    key = capabilities.create_key
+    if capabilities.merges != "absorbed" or not key:
+        return []
+    addresses = {str(row.anchor[key]) for row in rows if row.ref in gone and row.anchor.get(key)}
+    return [record for record in find(sender, key, sorted(addresses)) if gone & set(record.absorbed)] if addresses else []
+
+
+def _look_for_lost_creates(sender: Sender, creates: Sequence[OutboxRow]) -> tuple[list[OutboxRow], list[Settled]]:
+    """A create that was being sent when we died may have been applied: look it up by the create key before sending it again."""
+    key = sender.connector.capabilities.create_key
+    lost = [row for row in creates if row.state == "sending"] if key else []
+    if not lost:
+        return list(creates), []
+    found = {fold(r.fields.get(key)): r for r in find(sender, key, [created_as(row, key) for row in lost])}
+    ready, settled = [row for row in creates if row not in lost], []
+    for row in lost:
+        record = found.get(fold(created_as(row, key)))
+        if record is None:
+            ready.append(row)
+        else:
+            settled.append(replace(applied(sender, row, record), found=True))
+    return ready, settled
+
+
+def created_as(row: OutboxRow, key: str) -> str:
+    """The value of the create key this row was, or would be, created with: a mapped field's, or the change's own key."""
+    return str(row.fields.get(key, row.key))
+
+
+def _as_expected(row: OutboxRow, record: Record) -> bool:
+    """Whether the fields we are about to overwrite, or bury, still show what the decision was made on, and the address is still theirs."""
+    if row.kind == "restore":
+        return record.liveness != "live"
+    decided_on = {**row.anchor, **row.expect}
+    return record.liveness == "live" and all(_same(record.fields.get(name, MISSING), value) for name, value in decided_on.items())
+
+
+def already(row: OutboxRow, record: Record) -> bool:
+    """Whether the record shows what we meant to write: our own write whose answer was lost, or the same edit by a person."""
+    if row.kind in ("archive", "restore"):
+        return (record.liveness == "live") is (row.kind == "restore")
+    wanted = {**row.fields, **row.consent}
+    return record.liveness == "live" and all(_same(record.fields.get(name, MISSING), value) for name, value in wanted.items())
+
+
+def _same(one: Any, two: Any) -> bool:
+    """Native equality; a list read from JSON and a tuple are the same, and so are null and empty text."""
+    one, two = (list(v) if isinstance(v, tuple) else None if v == "" else v for v in (one, two))
+    return bool(one == two)
+
+
+def delta(sender: Sender) -> dict[str, Record]:
+    """One fresh poll of this side just before its writes: what changed since the round's own poll, by ref."""
+    context, salt = sender.context, salt_of(sender.context)
+    changed: dict[str, Record] = {}
+    for page in sender.connector.pull(sender.spec.object, sender.spec.native, context.sync.cursor(sender.side)):
+        known = context.sync.digests(sender.side, [record.ref for record in page.records]) if page.records else {}
+        changed |= {r.ref: r for r in page.records if known.get(r.ref) != digest_of(r, salt)}
+    return changed
+
+
+def fold(value: Any) -> str:
+    return str(value).strip().casefold()

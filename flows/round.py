@@ -7,6 +7,8 @@ rows, and those are checked against the world before they are sent. The lease's 
 
 from __future__ import annotations
 
+import getpass
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -177,7 +179,11 @@ def _accepted(context: Context, report: Report, approve: int) -> bool:
     run = context.sync.run(approve)
     if run is None or run.status != "stopped" or not run.counts.get("went_back"):
         return False
-    _note_approval(context, report, Entry("approval", new={"run": approve}, reason=f"run {approve}: what a side went back to is accepted"))
+    _note_approval(
+        context,
+        report,
+        Entry("approval", new={"run": approve, "by": _who()}, reason=f"run {approve}: what a side went back to is accepted"),
+    )
     return True
 
 
@@ -190,12 +196,20 @@ def _approved(context: Context, report: Report, approve: int) -> None:
         raise UsageError(f"the mapping has changed since run {approve} made its plan; run a sync and look at the new one")
     context.sync.drop_plan(keep=(approve,))
     report.totals = context.sync.plan_totals(approve)
-    entry = Entry("approval", new={"run": approve, "totals": report.totals}, reason=f"plan of run {approve} approved")
+    entry = Entry("approval", new={"run": approve, "totals": report.totals, "by": _who()}, reason=f"plan of run {approve} approved")
     _note_approval(context, report, entry)
 
 
 def _note_approval(context: Context, report: Report, entry: Entry) -> None:
     context.sync.append([entry], report.run_id, context.clock(), context.mapping.version)
+
+
+def _who() -> str:
+    """The account that said yes: its name on this machine, or what a container calls itself."""
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):  # an account without a name
+        return socket.gethostname()
 
 
 def _go(context: Context, report: Report, plan_of: int, progress: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -99,7 +100,8 @@ def test_a_plan_that_was_approved_is_exactly_what_is_done_and_later_edits_are_no
     assert report.pushed.moved >= 1, "what moved under the plan is decided again"
     assert world.member(emails[10])["FNAME"] == "Later"
     world.at_rest("sweep")
-    assert [row.entry.new["run"] for row in world.log() if row.entry.kind == "approval"] == [stopped.run_id]
+    [approval] = [row.entry.new for row in world.log() if row.entry.kind == "approval"]
+    assert approval["run"] == stopped.run_id and getpass.getuser() in approval["by"]
 
 
 def test_a_plan_is_approved_once_and_only_under_its_own_mapping(world: World) -> None:

@@ -26,7 +26,7 @@ from syncline.records import SIDES, Record, Side
 AHEAD = 2
 """Pages that may wait, both sides together: one being staged, one ready."""
 
-TOGETHER = 500
+TOGETHER = 1000
 """Records staged in one transaction, at least: where a vendor's pages are small, several of them."""
 
 CONFIRM = 500

@@ -5,6 +5,7 @@ Secrets are read here and go straight into the connectors' settings: they are ne
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
@@ -102,9 +103,17 @@ def open_context(mapping_path: str | Path, environ: Mapping[str, str] | None = N
         settings = settings_from_env(spec.connector, spec.options, environ, call_budget=budget)
         built[side] = build(spec.connector, settings)
     store = Store.open(database_url(environ, folder))
+    _quiet_collector()
     checkpoints = environ.get(CHECKPOINTS, "").strip()
     path = Path(checkpoints) if checkpoints else folder / ".syncline" / "checkpoints.jsonl"
     return Context(loaded, store, store.sync(loaded.model.name), built, path)
+
+
+def _quiet_collector() -> None:
+    """What is loaded by now stays for good: the collector need not walk through it again and again while pages of records come and go."""
+    if not gc.get_freeze_count():
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
 
 
 def _call_budget(environ: Mapping[str, str]) -> int | None:

@@ -7,7 +7,7 @@ A read older than what we know of the record (a lagging replica) moves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from state import codec
 from state.database import Row, among, elements, upsert
-from state.queries import RECORDS
+from state.queries import CONTACTS, RECORDS
 from state.scope import Scope
 from state.tables import RECORD, SWEPT
 from syncline.cursor import Cursor
@@ -134,8 +134,11 @@ class Observations:
         refs = codec.dumps([o.record.ref for o in observations])
         known: dict[str, Any] = {row.ref: row for row in connection.execute(RECORDS, {**self._of(side), "refs": refs}).mappings()}
         rows = []
+        forgotten = self._forgotten(connection, known)
         for observation in observations:
             old = known.get(observation.record.ref)
+            if old is not None and old["contact_id"] in forgotten:
+                continue
             if old is None or force or not _stale(old, observation.record):
                 row = observed(self._scope.sync_id, codec.SIDE_NO[side], observation, old, number)
                 known[row["ref"]] = row
@@ -144,6 +147,14 @@ class Observations:
         if force:
             connection.execute(_NO_BASE, {"s": self._scope.sync_id, "at": codec.SIDE_NO[side], "refs": refs})
         return len(rows)
+
+    def _forgotten(self, connection: sa.Connection, known: Mapping[str, Any]) -> set[int]:
+        """Contacts among the known records that were erased: whatever a vendor still shows of them is not stored again."""
+        bare = {row["contact_id"] for row in known.values() if row["seen"] == "{}" and row["contact_id"] is not None}
+        if not bare:
+            return set()
+        values = {"s": self._scope.sync_id, "ids": codec.dumps(sorted(bare))}
+        return {row.id for row in connection.execute(CONTACTS, values) if row.state == "erased"}
 
     def older(self, side: Side, observations: Sequence[Observation]) -> list[Observation]:
         """Those that show their record as it was before we last saw it: what `stage` passes over unless it is forced."""

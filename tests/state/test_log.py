@@ -195,6 +195,16 @@ def test_values_cannot_be_removed_without_an_erasure(store: Store, sync: SyncSto
     assert not sync.verify().ok
 
 
+def test_an_erased_person_whom_a_vendor_still_shows_is_not_stored_again(sync: SyncStore) -> None:
+    contact_id = linked(sync)
+    sync.erase(contact_id, None, 99)
+    sync.stage("crm", [seen("c-ann", name="Anna", at_us=200)], None, now_us=100)
+    contact = sync.load_contact(contact_id)
+    assert contact is not None and contact.state == "erased"
+    assert [dict(state.seen) for state in contact.sides.values()] == [{}, {}]
+    assert decide(sync) == [] and sync.verify().ok
+
+
 def test_an_erased_person_leaves_no_byte_in_the_file(tmp_path: Path) -> None:
     store = Store.open(str(tmp_path / "s.sqlite"))
     sync = store.sync("contacts")

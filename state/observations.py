@@ -137,7 +137,7 @@ class Observations:
         forgotten = self._forgotten(connection, known)
         for observation in observations:
             old = known.get(observation.record.ref)
-            if old is not None and old["contact_id"] in forgotten:
+            if forgotten and old is not None and old.get("contact_id") in forgotten:
                 continue
             if old is None or force or not _stale(old, observation.record):
                 row = observed(self._scope.sync_id, codec.SIDE_NO[side], observation, old, number)

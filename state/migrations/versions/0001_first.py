@@ -221,6 +221,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("key_2 IS NOT NULL"),
             postgresql_where=sa.text("key_2 IS NOT NULL"),
         )
+        batch_op.create_index("ix_record_digest", ["sync_id", "side", "ref", "digest", "liveness"], unique=False)
 
     op.create_table(
         "run",
@@ -252,6 +253,7 @@ def upgrade() -> None:
         sa.Column("ref", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["sync_id"], ["sync.id"], name=op.f("fk_swept_sync_id_sync")),
         sa.PrimaryKeyConstraint("sync_id", "side", "ref", name=op.f("pk_swept")),
+        sqlite_with_rowid=False,
     )
 
 

@@ -1,17 +1,16 @@
 """Which unlinked records are one person: set-wise, in two passes, the mapping's first match key and then its second.
 
 Theory of operation. A *group* is all live records of both sides that share a key, when at least one of them is unlinked and dirty. Groups
-of exactly one unlinked record a side, nearly all of a first load, become pairs by one statement. Only the odd groups come to Python, in
-pages, and the kernel's `identity.match` judges each. A pair of fresh records only points at each other (`pair_ref`): its contact is made
-when its plan is committed. A record that joins an existing contact is linked, and logged, here. Ambiguous records wait (dirty 2) with an
-open hold; all of them are looked at again every time, so that a duplicate's end frees the others.
+of exactly one unlinked record a side, nearly all of a first load, become pairs by one statement a page. Only the odd groups come to Python,
+in pages too, and the kernel's `identity.match` judges each. A pair of fresh records only points at each other (`pair_ref`): its contact is
+made when its plan is committed. A record that joins an existing contact is linked, and logged, here. Ambiguous records wait (dirty 2) with
+an open hold; all of them are looked at again every time, so that a duplicate's end frees the others.
 """
 
 # ruff: noqa: S608  (statements are put together from literals of this module; values are always bound)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -37,6 +36,10 @@ _AGAIN = sa.text(
     "UPDATE record SET dirty = 1 FROM hold AS h WHERE h.sync_id = :s AND h.open = 1 AND h.contact_id IS NULL"
     " AND record.sync_id = :s AND record.side = h.side AND record.ref = h.ref AND record.dirty = 2"
 )
+_PAGE = sa.text(
+    "SELECT MIN(ref), MAX(ref) FROM (SELECT ref FROM record WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL AND side = :side"
+    " AND ref > :after ORDER BY ref LIMIT :limit) AS page"
+)
 _UNPAIR = sa.text("UPDATE record SET pair_ref = NULL WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL AND pair_ref IS NOT NULL")
 _DEAD = sa.text("UPDATE record SET dirty = 0 WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL AND liveness <> 0")
 # A merged contact is never decided itself: what happens to its records is its winner's affair.
@@ -53,8 +56,8 @@ _WINNERS = (
 )
 _ACROSS = sa.text(
     "UPDATE record SET pair_ref = c.ref, dirty = 1 FROM record AS c WHERE c.sync_id = :s AND c.dirty = 1 AND c.contact_id IS NULL"
-    " AND c.side = 0 AND c.pair_ref IS NOT NULL AND record.sync_id = :s AND record.side = 1 AND record.ref = c.pair_ref"
-    " AND record.pair_ref IS NULL"
+    " AND c.side = 0 AND :side = 0 AND c.ref >= :first AND c.ref <= :last AND c.pair_ref IS NOT NULL"
+    " AND record.sync_id = :s AND record.side = 1 AND record.ref = c.pair_ref AND record.pair_ref IS NULL"
 )
 _PAIR = sa.text("UPDATE record SET pair_ref = :pair_ref, dirty = 1 WHERE sync_id = :sync_id AND side = :side AND ref = :ref")
 _JOIN = sa.text("UPDATE record SET contact_id = :contact_id, dirty = 1 WHERE sync_id = :sync_id AND side = :side AND ref = :ref")
@@ -66,10 +69,11 @@ _WAIT = sa.text("UPDATE record SET dirty = 2, pair_ref = NULL WHERE sync_id = :s
 
 
 def _groups(key: str) -> str:
-    """Keys that a dirty, unlinked, unpaired, live record has, joined with all live records that have them."""
+    """Keys that a dirty, unlinked, unpaired, live record of one page has, joined with all live records that have them."""
     return (
-        f" FROM (SELECT DISTINCT {key} AS value FROM record WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL AND liveness = 0"
-        f" AND pair_ref IS NULL) AS k JOIN record AS r ON r.sync_id = :s AND r.{key} = k.value AND r.liveness = 0"
+        f" FROM (SELECT DISTINCT {key} AS value FROM record WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL AND side = :side"
+        f" AND ref >= :first AND ref <= :last AND liveness = 0 AND pair_ref IS NULL) AS k"
+        f" JOIN record AS r ON r.sync_id = :s AND r.{key} = k.value AND r.liveness = 0"
     )
 
 
@@ -84,7 +88,7 @@ def _plain(key: str) -> sa.TextClause:
 
 
 def _odd(key: str) -> sa.TextClause:
-    return sa.text(f"SELECT k.value{_groups(key)} GROUP BY k.value HAVING COUNT(*) > 1 ORDER BY k.value")
+    return sa.text(f"SELECT k.value{_groups(key)} GROUP BY k.value HAVING COUNT(*) > 1")
 
 
 def _members(key: str) -> sa.Select[Any]:
@@ -136,10 +140,12 @@ class Matching:
             for statement in (*_WINNERS, _AGAIN, _UNPAIR):
                 connection.execute(statement, s)
             paired, waiting = 0, dict[tuple[Side, str], str]()
+            pages = self._pages(connection)
             for plain, odd, members in _PASSES:
-                paired += connection.execute(plain, s).rowcount
-                connection.execute(_ACROSS, s)
-                found = self._judge(connection, odd, members)
+                for page in pages:
+                    paired += connection.execute(plain, s | page).rowcount
+                    connection.execute(_ACROSS, s | page)
+                found = self._judge(connection, pages, odd, members)
                 self._apply(connection, log, found)
                 paired += len(found.pairs)
                 waiting |= found.waiting
@@ -152,10 +158,11 @@ class Matching:
         if not self._scope.db.sqlite and len(connection.execute(_MANY, {"s": self._scope.sync_id, "limit": MANY}).all()) == MANY:
             connection.execute(sa.text("ANALYZE record"))
 
-    def _judge(self, connection: sa.Connection, odd: sa.TextClause, members: sa.Select[Any]) -> _Found:
-        found = _Found()
-        for keys in self._pages(connection, odd):
-            rows = connection.execute(members, {"s": self._scope.sync_id, "keys": codec.dumps(keys)}).all()
+    def _judge(self, connection: sa.Connection, pages: list[Row], odd: sa.TextClause, members: sa.Select[Any]) -> _Found:
+        found, s = _Found(), {"s": self._scope.sync_id}
+        keys = sorted({key for page in pages for key in connection.execute(odd, s | page).scalars()})
+        for start in range(0, len(keys), PAGE):
+            rows = connection.execute(members, s | {"keys": codec.dumps(keys[start : start + PAGE])}).all()
             for _, group in groupby(rows, key=lambda row: row.value):
                 verdict = match(tuple(_candidate(row) for row in group))
                 if isinstance(verdict, Paired):
@@ -164,10 +171,18 @@ class Matching:
                     found.waiting |= dict.fromkeys(verdict.refs, verdict.reason)
         return found
 
-    def _pages(self, connection: sa.Connection, odd: sa.TextClause) -> Iterator[list[str]]:
-        keys = list(connection.execute(odd, {"s": self._scope.sync_id}).scalars())
-        for start in range(0, len(keys), PAGE):
-            yield keys[start : start + PAGE]
+    def _pages(self, connection: sa.Connection) -> list[Row]:
+        """Where each page of unlinked dirty records starts and ends: what the database sorts at a time stays small at any size."""
+        pages: list[Row] = []
+        for side in range(len(SIDES)):
+            after = ""
+            while True:
+                values = {"s": self._scope.sync_id, "side": side, "after": after, "limit": PAGE}
+                first, after = connection.execute(_PAGE, values).one()
+                if first is None:
+                    break
+                pages.append({"side": side, "first": first, "last": after})
+        return pages
 
     def _apply(self, connection: sa.Connection, log: Appender, found: _Found) -> None:
         pairs: list[Row] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -22,15 +23,32 @@ from tests.state.people import linked
 
 def test_migrations_give_the_models_exactly_and_go_down_again(database_url: str) -> None:
     store = Store.open(database_url)
-    with store.database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
-        assert compare_metadata(context, SQLModel.metadata) == []
+    created = _drawn(store)
     schema.migrate(store.database, "base")
     with store.database.read() as connection:
         assert set(sa.inspect(connection).get_table_names()) <= {"alembic_version"}
     schema.migrate(store.database, schema.HEAD)
     assert store.sync("again").checkpoint()[0] == 0
+    with store.database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+    assert _drawn(store) == created, "a new database and a migrated one are the same"
     store.close()
+
+
+def _drawn(store: Store) -> dict[str, Any]:
+    """Every table as the database itself describes it: columns, keys, indexes."""
+    with store.database.read() as connection:
+        inspector = sa.inspect(connection)
+        return {
+            name: (
+                [{**column, "type": str(column["type"])} for column in inspector.get_columns(name)],
+                inspector.get_pk_constraint(name),
+                sorted(map(repr, inspector.get_foreign_keys(name))),
+                sorted((i["name"], tuple(i["column_names"]), bool(i["unique"])) for i in inspector.get_indexes(name)),
+            )
+            for name in sorted(inspector.get_table_names())
+        }
 
 
 def test_the_schema_version_we_claim_is_the_newest_migration() -> None:

@@ -163,11 +163,18 @@ def _recorder(fields: tuple[str, ...], merges: Sequence[str], own: Mapping[str, 
 
 def to_body(change: Change) -> dict[str, Any]:
     """The changed fields as a member's body, never with a status. A blank clears: Mailchimp takes empty text, not null."""
-    plain = {name: value for name, value in change.fields.items() if not name.startswith(MERGE) and name != "status"}
-    merges = {name.removeprefix(MERGE): "" if value is None else value for name, value in change.fields.items() if name.startswith(MERGE)}
-    if "tags" in plain:
-        plain["tags"] = list(plain["tags"] or ())
-    return {**plain, **({"merge_fields": merges} if merges else {})}
+    body: dict[str, Any] = {}
+    merges: dict[str, Any] = {}
+    for name, value in change.fields.items():
+        if name.startswith(MERGE):
+            merges[name[len(MERGE) :]] = "" if value is None else value
+        elif name == "tags":
+            body[name] = list(value or ())
+        elif name != "status":
+            body[name] = value
+    if merges:
+        body["merge_fields"] = merges
+    return body
 
 
 def to_field(merge: Mapping[str, Any]) -> FieldInfo:

@@ -5,7 +5,7 @@ Of a record that has not changed nobody looks at the fields: its `mark` says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from typing import Any
 
 import msgspec
@@ -38,6 +38,19 @@ class Shown(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._all())
+
+    # The general forms of a Mapping look every name up by itself; these hand the found ones over.
+    def items(self) -> ItemsView[str, Any]:
+        return self._all().items()
+
+    def keys(self) -> KeysView[str]:
+        return self._all().keys()
+
+    def values(self) -> ValuesView[Any]:
+        return self._all().values()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._all().get(name, default)
 
     def __repr__(self) -> str:
         return repr(self._all())

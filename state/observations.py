@@ -210,7 +210,7 @@ class Observations:
 def observed(sync_id: int, side: int, observation: Observation, old: Any | None, number: int) -> Row:
     """The row of an observation, over what the old row knew."""
     record = observation.record
-    fields = dict(record.fields)
+    fields = dict(record.fields.items())
     seen = codec.dumps(fields)
     keys = (observation.key_1, observation.key_2)
     if old is not None:

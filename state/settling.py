@@ -184,14 +184,15 @@ class _Batch:
         if echo is None:
             return base
         late = old is not None and None not in (old["modified_us"], echo.modified_us) and echo.modified_us < old["modified_us"]
-        base["shadow"], moved = self._shadow(row, echo, mine or there, settled.found)
+        fields = dict(echo.fields.items())
+        base["shadow"], moved = self._shadow(row, fields, mine or there, settled.found)
         base["dirty"] = 1 if late or moved or (row.kind != "create" and base["dirty"] == 1) else 0
         if late:
             return base
         where = f"record {row.side}/{ref}, seen"
         before = codec.native(old["seen"], where) if old is not None else {}
         base |= {
-            "seen": codec.dumps({**before, **echo.fields}), "modified_us": echo.modified_us, "version": echo.version,
+            "seen": codec.dumps(before | fields if before else fields), "modified_us": echo.modified_us, "version": echo.version,
             "proof": codec.proof_text(echo.proof) or base["proof"],
         }  # fmt: skip
         if settled.keys != (None, None):
@@ -202,23 +203,23 @@ class _Batch:
             base["field_times"] = codec.dumps(echo.field_times_us)
         return base
 
-    def _shadow(self, row: OutboxRow, echo: Record, old: Row | None, found: bool) -> tuple[str | None, bool]:
+    def _shadow(self, row: OutboxRow, fields: Row, old: Row | None, found: bool) -> tuple[str | None, bool]:
         """(shadow after the write, whether the echo shows something that is not ours: an edit, or a value the vendor gave a new record)."""
         sent = row.fields.keys() | row.consent.keys()
         if row.kind == "create" or old is None:
             # Consent is written apart, after the birth: what the record does not show is no agreement, and is judged again. So is any
             # field of a record that was only found later: somebody may have edited it since.
             meant = {**row.fields, **row.consent} if found else row.consent
-            unheard = {name for name, value in meant.items() if not _shows(echo.fields.get(name, value), value)}
+            unheard = {name for name, value in meant.items() if not _shows(fields.get(name, value), value)}
             agreed = sent - unheard
-            ours = {name: value for name, value in echo.fields.items() if name in agreed}
-            moved = bool(unheard) or any(echo.fields[name] not in _BLANK for name in echo.fields.keys() - sent)
+            ours = {name: value for name, value in fields.items() if name in agreed}
+            moved = bool(unheard) or any(fields[name] not in _BLANK for name in fields.keys() - sent)
             return codec.dumps(ours), moved
         where = f"record {row.side}/{old['ref']}"
         seen = codec.native(old["seen"], f"{where}, seen")
         shadow = codec.native(old["shadow"], f"{where}, shadow") if old["shadow"] is not None else {}
-        shadow |= {name: value for name, value in echo.fields.items() if name in sent}
-        moved = any(seen.get(name, MISSING) != value for name, value in echo.fields.items() if name not in sent)
+        shadow |= {name: value for name, value in fields.items() if name in sent}
+        moved = any(seen.get(name, MISSING) != value for name, value in fields.items() if name not in sent)
         return codec.dumps(shadow), moved
 
     def _blank(self, row: OutboxRow) -> Row:

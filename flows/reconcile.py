@@ -13,7 +13,7 @@ from syncline.guard import WEIGHED, Trip, weigh
 from syncline.planner import plan_contact
 from syncline.records import SIDES, Side
 
-CHUNK = 500
+CHUNK = 250
 """Contacts decided, and later committed, together: one plan row and one transaction each."""
 
 

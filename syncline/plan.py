@@ -38,7 +38,8 @@ class Contact:
     """One contact as the planner sees it. `contact_id` is given by the store (a fresh one for a new contact, with `state` "new").
 
     `view`: agreed canonical values. `agreed_us`: per field, when its value was last agreed from a side. `losers`: records of
-    contacts that were merged into this one: on the far side, and on the same side those whose last words were not heard yet. `held`: names of fields ("" for the whole contact) that wait since an earlier run.
+    contacts that were merged into this one: on the far side, and on the same side those whose last words were not heard yet.
+    `held`: names of fields ("" for the whole contact) that wait since an earlier run.
     """
 
     contact_id: int

@@ -40,9 +40,6 @@ _SWEPT = sa.insert(SWEPT).from_select(
 _DIGESTS = sa.select(RECORD.c.ref, RECORD.c.digest).where(
     RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("side"), among(RECORD.c.ref, "refs"), RECORD.c.digest.is_not(None)
 )
-_VERSIONS = sa.select(RECORD.c.ref, RECORD.c.version).where(
-    RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("side"), among(RECORD.c.ref, "refs"), RECORD.c.version.is_not(None)
-)
 _UNSWEPT = sa.text(
     "SELECT r.ref FROM record AS r WHERE r.sync_id = :s AND r.side = :side AND r.liveness = 0 AND r.ref > :after AND NOT EXISTS"
     " (SELECT 1 FROM swept AS w WHERE w.sync_id = r.sync_id AND w.side = r.side AND w.ref = r.ref) ORDER BY r.ref LIMIT :limit"
@@ -97,12 +94,6 @@ class Observations:
         with self._scope.read() as connection:
             rows = connection.execute(_DIGESTS, {**self._of(side), "refs": codec.dumps(refs)})
             return dict(rows.all())
-
-    def versions(self, side: Side, refs: Sequence[str]) -> dict[str, str]:
-        """The newest versions seen of these refs, for conditional writes; those without one are absent."""
-        with self._scope.read() as connection:
-            rows = connection.execute(_VERSIONS, {**self._of(side), "refs": codec.dumps(refs)}).all()
-        return {row.ref: row.version for row in rows}
 
     def stage(
         self,
@@ -195,13 +186,6 @@ class Observations:
         with self._scope.write() as connection:
             for statement in _TOUCH:
                 connection.execute(statement, {"s": self._scope.sync_id})
-
-    def clean(self, refs: Sequence[tuple[Side, str]]) -> None:
-        """These records need no decision (out of scope): not dirty, not paired."""
-        query = sa.text("UPDATE record SET dirty = 0, pair_ref = NULL WHERE sync_id = :s AND side = :side AND ref = :ref")
-        with self._scope.write() as connection:
-            for side, ref in refs:
-                connection.execute(query, {**self._of(side), "ref": ref})
 
     def _of(self, side: Side) -> dict[str, Any]:
         return {"s": self._scope.sync_id, "side": codec.SIDE_NO[side]}

@@ -89,8 +89,7 @@ class SyncStore:
         self.schema_json, self.save_schema = runs.schema_json, runs.save_schema
         seen = Observations(scope)
         self.cursor, self.digests, self.stage, self.observe_moved = seen.cursor, seen.digests, seen.stage, seen.observe_moved
-        self.begin_sweep, self.unswept, self.touch_held, self.clean = seen.begin_sweep, seen.unswept, seen.touch_held, seen.clean
-        self.versions = seen.versions
+        self.begin_sweep, self.unswept, self.touch_held = seen.begin_sweep, seen.unswept, seen.touch_held
         self.older, self.live_count, self.swept_count, self.linked_count = seen.older, seen.live_count, seen.swept_count, seen.linked_count
         self.match_records = Matching(scope).match_records
         merging = Merging(scope)

@@ -6,6 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+import sqlalchemy as sa
+
+from state import codec
 from state.observations import Observation
 from state.outbox import OutboxRow
 from state.settling import Settled
@@ -105,3 +108,12 @@ def linked(sync: SyncStore, who: str = "ann", name: str = "Ann") -> int:
     [contact] = decide(sync)
     commit(sync, run_id, [plan_for(contact)])
     return contact.contact_id
+
+
+def at_rest(sync: SyncStore, side: Side, ref: str) -> None:
+    """As a decision without a change would leave the record: nothing to decide."""
+    with sync._scope.write() as connection:
+        connection.execute(
+            sa.text("UPDATE record SET dirty = 0 WHERE sync_id = :s AND side = :side AND ref = :ref"),
+            {"s": sync._scope.sync_id, "side": codec.SIDE_NO[side], "ref": ref},
+        )

@@ -13,7 +13,7 @@ from state.observations import Observation
 from state.store import Store, SyncStore
 from syncline.identity import Ambiguous, Candidate, Paired, match
 from syncline.records import SIDES, Side
-from tests.state.people import applied, commit, decide, linked, outbox, plan_for, record, seen
+from tests.state.people import applied, at_rest, commit, decide, linked, outbox, plan_for, record, seen
 
 _names = itertools.count(1)
 
@@ -81,7 +81,7 @@ def prepare(sync: SyncStore, people: list[Person]) -> None:
             sync.settle(run_id, [applied(row, f"far-{person.ref}")], 5)
             across: Side = "marketing" if person.side == "crm" else "crm"
             sync.stage(across, [Observation(record(f"far-{person.ref}", at_us=None, fields={}, liveness="gone"), b"2" * 16)])
-            sync.clean([(across, f"far-{person.ref}")])
+            at_rest(sync, across, f"far-{person.ref}")
     for side in SIDES:
         sync.stage(side, [Observation(record(p.ref, p.ref, at_us=3_000), b"3" * 16, *p.keys) for p in people if p.side == side])
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from state.merging import choose_winner, survivors
 from state.store import SyncStore
-from tests.state.people import decide, linked, seen
+from tests.state.people import at_rest, decide, linked, seen
 
 REFS = st.sampled_from(["a", "b", "c", "d", "e"])
 
@@ -87,7 +87,8 @@ def test_what_changes_on_a_losers_record_is_the_winners_affair(sync: SyncStore) 
     linked(sync, "bob")
     sync.stage("crm", [seen("c-ann", at_us=200, absorbed=("c-bob",))])
     merge_all(sync)
-    sync.clean([("crm", "c-ann"), ("marketing", "m-ann")])
+    at_rest(sync, "crm", "c-ann")
+    at_rest(sync, "marketing", "m-ann")
     sync.stage("marketing", [seen("m-bob", "bob", "Robert", at_us=300)])
     sync.match_records(60, None)
     [contact] = decide(sync)

@@ -1,5 +1,6 @@
 """Creates, deletes, merges and filters: the cases that must come out right, by name."""
 
+from dataclasses import replace
 from typing import Any
 
 from kernel_modules import Kernel
@@ -243,3 +244,51 @@ def test_of_two_native_names_only_the_changed_one_is_written(kernel: Kernel) -> 
     plan = kernel.planner.plan_contact(chosen, kernel.plan.Contact(1, sides, "active"), {side: kernel.planner.Traits() for side in SIDES})
     assert [dict(write.fields) for write in plan.writes] == [{"b": "Byrne"}]
     assert plan.shadows["marketing"] == old and plan.writes[0].confirms == ("a", "b")
+
+
+def test_D_02_a_record_met_under_another_ref_has_no_edit_to_keep(kernel: Kernel) -> None:
+    """Nothing was ever agreed with it, so nothing can have changed since: the policy of deletes decides."""
+    world = linked(kernel)
+    world.contacts[1].shadows["marketing"] = None
+    world.edit("marketing", "marketing", last="Byrne")
+    world.set_liveness("crm", "crm", "gone")
+    assert [write.kind for write in world.plan(1).writes] == ["archive"]
+
+
+def test_a_merge_leaves_the_loser_where_deletes_do_not_travel(kernel: Kernel) -> None:
+    world = linked(kernel, delete_seen_in={})
+    for side in SIDES:
+        world.add(side, f"{side}2", **world.vendors[side][side].fields | {"email": "b@people.example"})
+    world.until_quiet()
+    world.merge("crm", "crm2", "crm")
+    assert world.until_quiet() == 0 and world.vendors["marketing"]["marketing2"].liveness == "live"
+
+
+def test_a_create_across_of_a_field_that_comes_back_only(kernel: Kernel) -> None:
+    """Blank or filled: it is the other side's to tell, and has no base until that side has told it."""
+    for blanks in (frozenset(), frozenset({"company"})):
+        world = creates(kernel, "marketing", "unsub", False, blanks)
+        (record,) = world.vendors["crm"].values()
+        assert record.fields["company"] is None and world.contacts[1].view.get("company") == (None if blanks else "company x")
+
+
+def test_everybody_is_in_scope_of_a_mapping_that_names_none(kernel: Kernel) -> None:
+    always = kernel.mapping.always
+    world = linked(kernel, scope=dict.fromkeys(SIDES, always), create=dict.fromkeys(SIDES, always))
+    world.add("crm", "crm2", **world.vendors["crm"]["crm"].fields | {"email": "b@people.example"})
+    world.until_quiet()
+    assert len(world.vendors["marketing"]) == 2
+
+
+def test_C_silence_at_birth_stays_silence(kernel: Kernel) -> None:
+    """Told in the other side's word for it; and not told at all by a mapping that has no such word."""
+    chosen = mapping(kernel, ("email", "consent"), crm="full")
+    consent = chosen.field("consent")
+    wordless = replace(consent, rule=replace(consent.rule, silent=()))
+    for field, born in ((consent, {"consent": "none"}), (wordless, {})):
+        for silence in ({"consent": None}, {}):
+            only = type(chosen)("contacts", "1", chosen.sides, (chosen.field("email"), field), (), chosen.policy)
+            sides = {"marketing": kernel.plan.SideState("m", {"email": "ann@people.example"} | silence)}
+            traits = {side: kernel.planner.Traits() for side in SIDES}
+            (write,) = kernel.planner.plan_contact(only, kernel.plan.Contact(1, sides), traits).writes
+            assert write.kind == "create" and dict(write.consent) == born, silence

@@ -162,6 +162,7 @@ def test_the_log_folds_to_links_view_and_state(kernel: Kernel) -> None:
         ([created], ({"crm": "c"}, {"last": "Kelly"}, "active")),
         ([created, receipt, change], ({"crm": "c", "marketing": "m"}, {"last": "Byrne"}, "active")),
         ([created, entry("rebind", 1, side="crm", new="d")], ({"crm": "d"}, {"last": "Kelly"}, "active")),
+        ([created, entry("rebind", 1, side="crm", new=None)], ({}, {"last": "Kelly"}, "active")),
         ([created, entry("delete", 1, side="crm")], ({"crm": "c"}, {"last": "Kelly"}, "active")),
         ([created, entry("archive", 1)], ({"crm": "c"}, {"last": "Kelly"}, "deleted")),
         ([created, entry("archive", 1), entry("restore", 1)], ({"crm": "c"}, {"last": "Kelly"}, "active")),
@@ -196,6 +197,7 @@ def test_every_error_says_what_to_do_next(kernel: Kernel) -> None:
     assert str(errors.UnknownChoice("not in the table", detail="ann@people.example")) == "not in the table"
     assert errors.MappingError(("a:1: x", "a:2: y")).problems == ("a:1: x", "a:2: y")
     assert errors.RateLimited("wait", after_s=10).after_s == 10 and errors.Merged("gone", into="7").into == "7"
+    assert errors.AlreadyExists("there", ref="7").ref == "7" and errors.AlreadyExists("there").ref is None
 
 
 def test_three_kinds_of_nothing(kernel: Kernel) -> None:

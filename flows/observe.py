@@ -79,7 +79,7 @@ def observe(context: Context, *, full: bool, progress: Progress, accept: bool = 
         if found[side].full and not (cursors[side] and cursors[side].token):
             context.sync.begin_sweep(side)
     progress.stage("observe")
-    for side, page in _gathered(_pages(context, cursors, full)):
+    for side, page in _gathered((_in_turn if context.in_turn else _together)(context, cursors, full)):
         _stage(context, side, page, found[side])
         progress.advance(len(page.records))
     for side in SIDES:
@@ -110,7 +110,19 @@ def _as_one(pages: Sequence[Page]) -> Page:
     return Page([record for page in pages for record in page.records], pages[-1].cursor, pages[-1].complete)
 
 
-def _pages(context: Context, cursors: dict[Side, Cursor | None], full: bool) -> Iterator[tuple[Side, Page]]:
+def _in_turn(context: Context, cursors: dict[Side, Cursor | None], full: bool) -> Iterator[tuple[Side, Page]]:
+    """A page of one side, a page of the other, in the caller's own thread: nothing depends on who is faster."""
+    polls = {side: _pull(context, side, cursors[side], full) for side in SIDES}
+    while polls:
+        for side in tuple(polls):
+            page = next(polls[side], None)
+            if page is None:
+                del polls[side]
+            else:
+                yield side, page
+
+
+def _together(context: Context, cursors: dict[Side, Cursor | None], full: bool) -> Iterator[tuple[Side, Page]]:
     """Pages of both sides as they come. One thread a side polls; the queue bounds how far it runs ahead. Errors arrive in order."""
     queue: Queue[tuple[Side, Page | BaseException | None]] = Queue(maxsize=AHEAD)
     stop = threading.Event()
@@ -136,11 +148,15 @@ def _pages(context: Context, cursors: dict[Side, Cursor | None], full: bool) -> 
                 thread.join(0.01)
 
 
-def _poll(context: Context, side: Side, cursor: Cursor | None, full: bool, queue: Queue[Any], stop: threading.Event) -> None:
+def _pull(context: Context, side: Side, cursor: Cursor | None, full: bool) -> Iterator[Page]:
     spec = context.mapping.sides[side]
     start = None if full and not (cursor and cursor.token) else cursor
+    return iter(context.connectors[side].pull(spec.object, spec.native, start))
+
+
+def _poll(context: Context, side: Side, cursor: Cursor | None, full: bool, queue: Queue[Any], stop: threading.Event) -> None:
     try:
-        for page in context.connectors[side].pull(spec.object, spec.native, start):
+        for page in _pull(context, side, cursor, full):
             queue.put((side, page))
             if stop.is_set():
                 return

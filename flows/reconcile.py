@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
+from functools import partial
 
 from flows.observe import read_again
 from flows.progress import Progress
@@ -87,12 +87,12 @@ def commit(context: Context, run_id: int, progress: Progress) -> int:
     committed = 0
     progress.stage("commit")
     for number, plans in context.sync.plan_chunks(run_id):
-        context.sync.commit_chunk(run_id, number, plans, context.mapping.version, context.clock(), new_keys)
+        context.sync.commit_chunk(run_id, number, plans, context.mapping.version, context.clock(), partial(_new_keys, context))
         committed += len(plans)
         progress.advance(len(plans))
     return committed
 
 
-def new_keys(count: int) -> list[bytes]:
+def _new_keys(context: Context, count: int) -> list[bytes]:
     """Fresh secrets, one a contact: what makes a person erasable from a log that still verifies."""
-    return [secrets.token_bytes(32) for _ in range(count)]
+    return [context.random_bytes(32) for _ in range(count)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -47,7 +48,10 @@ def holder() -> str:
 
 @dataclass(slots=True)
 class Context:
-    """One sync, ready to run. `mapping` is compiled against both schemas; `close` it when done."""
+    """One sync, ready to run. `mapping` is compiled against both schemas; `close` it when done.
+
+    With a `clock` and `random_bytes` of its own, and both sides polled `in_turn`, the same history gives the same log, byte for byte.
+    """
 
     loaded: LoadedMapping
     store: Store
@@ -55,7 +59,10 @@ class Context:
     connectors: Mapping[Side, Connector]
     checkpoints: Path | None = None
     clock: Callable[[], int] = now_us
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes
+    in_turn: bool = False
     schemas: dict[Side, Schema] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
     mapping: CompiledMapping = field(init=False)
 
     def __post_init__(self) -> None:
@@ -124,17 +131,21 @@ def _call_budget(environ: Mapping[str, str]) -> int | None:
 
 
 def prepare(context: Context, *, fresh: bool = False) -> list[Problem]:
-    """Describe both sides (from the cache while it is young), lint, and compile against them. Raises MappingError for what cannot run."""
-    for side, connector in context.connectors.items():
-        context.schemas[side] = _schema(context, side, connector, fresh)
-    capabilities = {side: connector.capabilities for side, connector in context.connectors.items()}
-    problems = lint(context.loaded, context.schemas, capabilities)
-    errors = tuple(str(problem) for problem in problems if problem.severity == "error")
-    if errors:
-        raise MappingError(errors)
-    owners = {side: dict(schema.owners) for side, schema in context.schemas.items()}
-    context.mapping = compile_mapping(context.loaded, owners, context.schemas)
-    return problems
+    """Describe both sides (from the cache while it is young), lint, and compile against them, unless they say what they said before.
+
+    Raises MappingError for what cannot run.
+    """
+    schemas = {side: _schema(context, side, connector, fresh) for side, connector in context.connectors.items()}
+    if schemas != context.schemas:
+        capabilities = {side: connector.capabilities for side, connector in context.connectors.items()}
+        problems = lint(context.loaded, schemas, capabilities)
+        errors = tuple(str(problem) for problem in problems if problem.severity == "error")
+        if errors:
+            raise MappingError(errors)
+        owners = {side: dict(schema.owners) for side, schema in schemas.items()}
+        context.mapping = compile_mapping(context.loaded, owners, schemas)
+        context.schemas, context.problems = schemas, problems
+    return context.problems
 
 
 def _schema(context: Context, side: Side, connector: Connector, fresh: bool) -> Schema:

@@ -98,26 +98,34 @@ def _note(
     field_: Field, decision: Decision, draft: Draft, changes: Mapping[Side, dict[str, Any]], before: Value, evidence: Evidence
 ) -> None:
     """The entry, who carries it out, and whose observation it confirms."""
-    contact, index = draft.contact, len(draft.entries)
-    winner = decision.winner
-    draft.entries.append(
-        Entry(
-            "change", contact.contact_id, field_.name, winner, contact.sides[winner].ref if winner else None,
-            decision.lost if decision.lost is not MISSING else before, decision.value,
-            decision.rule, decision.evidence, decision.reason, tuple(changes),
-        )
-    )  # fmt: skip
+    contact, winner = draft.contact, decision.winner
+    for old, to in _told(field_, decision, changes, before):
+        for side in to:
+            draft.carried.setdefault((side, field_.consent), []).append(len(draft.entries))
+        draft.entries.append(
+            Entry(
+                "change", contact.contact_id, field_.name, winner, contact.sides[winner].ref if winner else None,
+                old, decision.value, decision.rule, decision.evidence, decision.reason, to,
+            )
+        )  # fmt: skip
     at_us = evidence.at_us.get(winner) if winner else None
     if at_us is not None and not field_.consent:
         draft.agreed_us[field_.name] = at_us
     for side, put in changes.items():
         (draft.consent if field_.consent else draft.put)[side].update(put)
-        draft.carried.setdefault((side, field_.consent), []).append(index)
         draft.waiting[side].update(field_.lenses[side].names)
         far = other(side)
         if far not in changes:
             draft.confirms.setdefault((side, field_.consent), set()).update(field_.lenses[far].names)
             draft.waiting[far].update(field_.lenses[far].names)
+
+
+def _told(field_: Field, decision: Decision, changes: Mapping[Side, Any], before: Value) -> list[tuple[Value, tuple[Side, ...]]]:
+    """(old, to) of the entry; of one entry a side where both sides' values give way and are not the same: each is named."""
+    lost = decision.lost
+    if len(lost) == 2 and field_.canon(lost[0][1]) != field_.canon(lost[1][1]):
+        return [(value, (side,) if side in changes else ()) for side, value in lost]
+    return [(lost[0][1] if lost else before, tuple(changes))]
 
 
 def _weigh(field_: Field, decision: Decision, draft: Draft, changes: Mapping[Side, Any], now: Mapping[Side, Value]) -> None:

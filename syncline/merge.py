@@ -29,7 +29,7 @@ Both = Mapping[Side, Value]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is agreed for one field. `writes[side]`: the canonical value to put there. `lost`: the value that gave way, if it held anything.
+    """What is agreed for one field. `writes[side]`: the canonical value to put there. `lost`: what gives way, and where.
 
     `rule`: the rule's name, or `agreed`, `one_side`, `one_way`, `fill`. `held` with `code`: the field waits, and nothing moves.
     """
@@ -41,7 +41,7 @@ class Decision:
     reason: str
     writes: Mapping[Side, Value]
     evidence: Grade = "none"
-    lost: Value = MISSING
+    lost: tuple[tuple[Side, Value], ...] = ()
     held: bool = False
     code: str = ""
 
@@ -154,7 +154,7 @@ def _decision(field: Field, ruling: Ruling, rule: str, now: Both, native: Mappin
     if required:
         reason = f"{TITLE[required[0]]} requires a value here, and the agreed one is blank"
         return Decision(field.name, MISSING, None, rule, reason, {}, held=True, code="Required")
-    lost = next((now[side] for side in writes if not is_blank(now[side])), MISSING)
+    lost = tuple((side, now[side]) for side in writes if not is_blank(now[side]))
     return Decision(field.name, ruling.value, ruling.winner, rule, ruling.reason, writes, ruling.evidence, lost)
 
 

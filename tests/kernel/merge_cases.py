@@ -130,6 +130,19 @@ def merged(k: Kernel, case: Case, mirror: bool = False) -> tuple[Any, Any, dict[
     return k.merge.merge_field(field_, base, now, evidence(k, case.order, mirror), natives(k, now)), field_, base, now
 
 
+def planned(k: Kernel, case: Case) -> Any:
+    """The plan of a linked contact with this one field, whose evidence is the record's own time and proof."""
+    field_, (base, now) = field(k, case), inputs(k, case)
+    known = evidence(k, case.order)
+    shadows, seen = natives(k, base), natives(k, now)
+    sides = {
+        side: k.plan.SideState(side, seen[side], shadows[side], modified_us=known.at_us[side], proof=known.proof[side]) for side in seen
+    }
+    mapping = k.mapping.CompiledMapping("one field", "1", {}, (field_,), (), k.mapping.Policy({}, {}, {}))
+    contact = k.plan.Contact(1, sides, "active", agreed_us={"f": AGREED_US})
+    return k.planner.plan_contact(mapping, contact, {side: k.planner.Traits("record") for side in seen})
+
+
 def as_symbols(k: Kernel, decision: Any, mirror: bool = False) -> Any:
     """The kernel's answer in the oracle's words."""
     if decision is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kernel_modules import Kernel
-from merge_cases import as_symbols, evidence, merged, natives
+from merge_cases import as_symbols, evidence, inputs, merged, natives, planned
+from merge_cases import field as field_of
 from oracle import Case, answer
 
 
@@ -19,13 +20,31 @@ def agrees_with_the_oracle(k: Kernel, cases: Iterable[Case]) -> int:
 
 
 def _losses_are_named(k: Kernel, decision: object, now: dict[str, object]) -> None:
-    """A value that is overwritten stands in the decision; a decision with a winner loses the other side's value."""
+    """Each value that is overwritten stands in the decision, with its side, and nothing else does."""
     if decision is None:
         return
-    losers = [side for side in decision.writes if not k.records.is_blank(now[side])]
-    assert bool(losers) == (decision.lost is not k.records.MISSING), decision
-    assert not losers or decision.lost in [now[side] for side in losers], decision
+    assert dict(decision.lost) == {side: now[side] for side in decision.writes if not k.records.is_blank(now[side])}, decision
     assert decision.reason and decision.rule, decision
+
+
+def losses_are_logged(k: Kernel, cases: Iterable[Case]) -> int:
+    """The whole plan of a contact with this one field. What a side shows and will not show any more stands in an entry, with the rule and
+    what overrode it; what waits is named as waiting, and both sides keep what they show. How many losses there were."""
+    losses = 0
+    for case in cases:
+        field, (_, now) = field_of(k, case), inputs(k, case)
+        plan = planned(k, case)
+        told = [entry for entry in plan.entries if entry.field == field.name and entry.rule and entry.reason]
+        for write in plan.writes:
+            old, new = (field.lenses[write.side].get({"v": native}) for native in (now[write.side], {**write.fields, **write.consent}["v"]))
+            entries = [plan.entries[index] for index in write.entries]
+            assert [entry.to.count(write.side) for entry in entries] == [1], f"{case}: one entry for each effect"
+            if not k.records.is_blank(old) and field.canon(old) != field.canon(new):
+                losses += 1
+                assert field.canon(entries[0].old) == field.canon(old), f"{case}: {old!r} gives way unnamed: {told}"
+        assert all(entry in told for entry in plan.entries), case
+        assert bool(plan.holds) <= (not plan.writes), case
+    return losses
 
 
 def mirrors(k: Kernel, cases: Iterable[Case]) -> None:

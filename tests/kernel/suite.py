@@ -13,7 +13,7 @@ import test_refusals
 import test_units
 from kernel_modules import Kernel
 from merge_cases import cases, cases_after_echo
-from merge_checks import agrees_with_the_oracle, mirrors, settles
+from merge_checks import agrees_with_the_oracle, losses_are_logged, mirrors, settles
 from oracle import SETTINGS
 from planner_checks import NORMALISERS, converges, seeded_edits
 
@@ -44,6 +44,7 @@ def _merges(k: Kernel) -> None:
     for setting in SETTINGS:
         agrees_with_the_oracle(k, islice(cases(setting), 0, None, 7))
         agrees_with_the_oracle(k, islice(cases_after_echo(setting), 0, None, 3))
+        losses_are_logged(k, islice(cases(setting), 0, None, 7))
         mirrors(k, islice(cases(setting), 0, None, 29))
         settles(k, islice(cases(setting), 0, None, 29))
 

@@ -3,7 +3,7 @@
 import pytest
 from kernel_modules import Kernel
 from merge_cases import cases, cases_after_echo
-from merge_checks import agrees_with_the_oracle, mirrors, settles
+from merge_checks import agrees_with_the_oracle, losses_are_logged, mirrors, settles
 from oracle import SETTINGS
 
 pytestmark = pytest.mark.parametrize("setting", SETTINGS)
@@ -19,6 +19,11 @@ def test_every_case_with_a_base_per_side_comes_out_as_in_the_table(kernel: Kerne
 
 def test_no_side_is_favoured_by_name(kernel: Kernel, setting: str) -> None:
     mirrors(kernel, cases(setting))
+    mirrors(kernel, cases_after_echo(setting))
+
+
+def test_every_loss_leaves_a_log_entry(kernel: Kernel, setting: str) -> None:
+    assert losses_are_logged(kernel, cases(setting)) > 300 and losses_are_logged(kernel, cases_after_echo(setting)) > 50
 
 
 def test_a_written_decision_needs_no_second_one(kernel: Kernel, setting: str) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from connectors.http import Door, Pace, Purpose, Rate, Reply
-from connectors.hubspot_shapes import MODIFIED, Answer, Row, answer_to, recorder, wanted
+from connectors.hubspot_shapes import LISTED, MODIFIED, TITLE, Answer, Row, answer_to, reader, recorder, ref_of, wanted
+from connectors.typed import Unread, named
 from syncline.cursor import Cursor, finished, since_us
 from syncline.errors import Unreachable
 from syncline.ports import Page
@@ -42,15 +43,16 @@ class Reader:
 
         `token` is "phase:after", and `at_us` keeps the vendor's time when the listing began.
         """
-        record = recorder(fields)
+        read = reader(fields)
         phase, _, after = (cursor.token if cursor and cursor.token else "live:").partition(":")
         began_us = cursor.at_us if cursor and cursor.token else None
         while phase in NEXT:
             reply = self._list(fields, phase == "archived", after)
             began_us = reply.asked_us if began_us is None else began_us
-            after = reply.data.after
+            rows, after = reply.data.results, reply.data.after
             phase = phase if after else NEXT[phase]
-            yield Page([record(row) for row in reply.data.results], Cursor(began_us, token=f"{phase}:{after}"))
+            raw = named(rows, ref_of, TITLE)
+            yield Page(Unread(rows, read, TITLE), Cursor(began_us, token=f"{phase}:{after}"), raw=raw)
         began = Cursor(began_us or 0)
         for page in self.changes(fields, began, overlap_s=0):
             yield Page(page.records, replace(began, token=f"{phase}:"))
@@ -85,7 +87,7 @@ class Reader:
 
     def _list(self, fields: tuple[str, ...], archived: bool, after: str) -> Reply:
         query = {"limit": BATCH, "properties": ",".join(wanted(fields)), "archived": str(archived).lower()}
-        return self._door.call("GET", CONTACTS, query=query | ({"after": after} if after else {}), decoder=answer_to(fields))
+        return self._door.call("GET", CONTACTS, query=query | ({"after": after} if after else {}), decoder=LISTED)
 
     def _window(
         self, fields: tuple[str, ...], answer: Answer[Any], low_ms: int, high_ms: int | None, began_us: int

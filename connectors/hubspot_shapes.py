@@ -14,6 +14,7 @@ from connectors.typed import Shown, asked, mark
 from syncline.ports import FieldInfo, FieldType
 from syncline.records import Record
 
+TITLE = "HubSpot"
 OPT_OUT = "hs_email_optout"
 MERGED_IDS = "hs_merged_object_ids"
 MODIFIED = "lastmodifieddate"
@@ -55,6 +56,26 @@ class Answer(msgspec.Struct, Generic[Properties]):
         return self.paging.next.after if self.paging and self.paging.next else ""
 
 
+class Listed(msgspec.Struct):
+    """A page of a listing, its rows still the vendor's bytes."""
+
+    results: list[msgspec.Raw] = []
+    paging: Paging | None = None
+
+    @property
+    def after(self) -> str:
+        """Where the next page begins, "" on the last."""
+        return self.paging.next.after if self.paging and self.paging.next else ""
+
+
+class Named(msgspec.Struct, gc=False):
+    """All that must be known of a row whose bytes may be known already."""
+
+    id: str
+
+
+LISTED = msgspec.json.Decoder(Listed)
+_named = msgspec.json.Decoder(Named)
 ANSWER = msgspec.json.Decoder(Answer[dict[str, Any]])
 """Of writes, whose answers show what was sent and more."""
 
@@ -69,6 +90,17 @@ def asked_of(fields: tuple[str, ...]) -> type[msgspec.Struct]:
 def answer_to(fields: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
     """The decoder of a read's Answer."""
     return msgspec.json.Decoder(Answer[asked_of(fields)])  # type: ignore[misc]
+
+
+def ref_of(row: bytes) -> str:
+    """The id of a row of `LISTED`."""
+    return _named.decode(row).id
+
+
+def reader(fields: tuple[str, ...]) -> Callable[[bytes], Record]:
+    """A row of `LISTED` → what `recorder` makes of it."""
+    decode, record = msgspec.json.Decoder(Row[asked_of(fields)]).decode, recorder(fields)  # type: ignore[misc]
+    return lambda row: record(decode(row))
 
 
 def recorder(fields: tuple[str, ...]) -> Callable[[Row[Any]], Record]:

@@ -16,7 +16,8 @@ from typing import Any
 
 from connectors.http import Door, ErrorTable, Purpose, Reply
 from connectors.mailchimp_push import MEMBER, Writer
-from connectors.mailchimp_shapes import FIXED, TYPES, address_hash, iso, refusal, shape, shown, to_field, to_record
+from connectors.mailchimp_shapes import FIXED, LISTED, TYPES, address_hash, iso, ref_of, refusal, shape, shown, to_field, to_record
+from connectors.typed import Unread, named
 from syncline.cursor import Cursor, finished, since_us, within
 from syncline.errors import RateLimited, SyncError, Unreachable, UsageError
 from syncline.ports import Capabilities, Change, Health, Page, Receipt, Schema, Settings
@@ -120,7 +121,7 @@ class Mailchimp:
         """
         offset, last, began_us, window = 0, None, 0, {"sort_field": "last_changed"}
         while True:
-            reply = self._page(fields, offset, since_last_changed=iso(start_us), **window)
+            reply = self._page(fields, offset, shape(fields).page, since_last_changed=iso(start_us), **window)
             records, total = _records(reply, fields), reply.data.total_items
             if not began_us:
                 began_us, window["before_last_changed"] = reply.asked_us, iso(reply.asked_us)
@@ -141,19 +142,20 @@ class Mailchimp:
         Ordered by sign-up time, which no edit moves. Complete only if no page lost its place and each part's count was met.
         """
         place = _Place.read(cursor.token) if cursor and cursor.token else _Place()
+        read = shape(fields).read
         while place.part in ("live", "archived"):
             archived = {"status": "archived"} if place.part == "archived" else {}
-            reply = self._page(fields, place.offset, sort_field="timestamp_signup", **archived)
-            records = _records(reply, fields)
-            place = place.after(records, reply.data.total_items, reply.asked_us)
-            yield Page(records, Cursor(0, token=place.token))
+            reply = self._page(fields, place.offset, LISTED, sort_field="timestamp_signup", **archived)
+            raw = named(reply.data.members, ref_of, self.title)
+            place = place.after([ref for ref, _ in raw], reply.data.total_items, reply.asked_us)
+            yield Page(Unread(reply.data.members, read, self.title), Cursor(0, token=place.token), raw=raw)
         for page in self._changes(fields, Cursor(0), place.began_us - SECOND_US):
             yield Page(page.records, Cursor(0, token=place.token))
         yield Page((), Cursor(place.began_us), complete=place.whole)
 
-    def _page(self, fields: tuple[str, ...], offset: int, **narrow: str) -> Reply:
+    def _page(self, fields: tuple[str, ...], offset: int, decoder: Any, **narrow: str) -> Reply:
         query = {"fields": f"{shown(fields, 'members.')},total_items", "count": PAGE, "offset": offset, "sort_dir": "ASC", **narrow}
-        reply = self._door.call("GET", "/lists/{list}/members", args={"list": self._chosen}, query=query, decoder=shape(fields).page)
+        reply = self._door.call("GET", "/lists/{list}/members", args={"list": self._chosen}, query=query, decoder=decoder)
         missing = reply.data.total_items - offset
         if not reply.data.members and missing > 0:
             raise Unreachable(f"{self.title}: an empty page where {missing} more members were announced")
@@ -218,17 +220,15 @@ class _Place:
     def token(self) -> str:
         return f"{self.part}:{self.offset}:{self.began_us}:{int(self.whole)}:{self.last}"
 
-    def after(self, records: Sequence[Record], total: int, asked_us: int) -> _Place:
+    def after(self, refs: Sequence[str], total: int, asked_us: int) -> _Place:
         """The place after a page of this part, whose rows are `total` in all."""
-        here = replace(self, began_us=self.began_us or asked_us, whole=self.whole and self._joined(records))
-        seen = self.offset + len(records)
-        if seen < total and len(records) > STEP_BACK:
-            return replace(here, offset=seen - STEP_BACK, last=records[-1].ref)
+        joined = not self.last or self.last in refs
+        here = replace(self, began_us=self.began_us or asked_us, whole=self.whole and joined)
+        seen = self.offset + len(refs)
+        if seen < total and len(refs) > STEP_BACK:
+            return replace(here, offset=seen - STEP_BACK, last=refs[-1])
         following = "archived" if self.part == "live" else "changed"
         return replace(here, part=following, offset=0, whole=here.whole and seen == total, last="")
-
-    def _joined(self, records: Sequence[Record]) -> bool:
-        return not self.last or any(record.ref == self.last for record in records)
 
 
 def _records(reply: Reply, fields: tuple[str, ...]) -> list[Record]:

@@ -97,11 +97,28 @@ class Member(msgspec.Struct, gc=False):
     tags: list[Tag] | msgspec.UnsetType = []
 
 
+class Named(msgspec.Struct, gc=False):
+    """All that must be known of a member whose bytes may be known already."""
+
+    contact_id: str
+
+
 class Members(msgspec.Struct, Generic[AnyMember]):
     """A page of them. `total_items`: how many there are in all."""
 
     members: list[AnyMember]
     total_items: int
+
+
+LISTED = msgspec.json.Decoder(Members[msgspec.Raw])
+"""A page of a listing, its members still the vendor's bytes."""
+
+_named = msgspec.json.Decoder(Named)
+
+
+def ref_of(member: bytes) -> str:
+    """The contact_id of a member of `LISTED`."""
+    return _named.decode(member).contact_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +128,7 @@ class Shape:
     member: type[Member]
     page: msgspec.json.Decoder[Any]
     record: Callable[[Any], Record]
+    read: Callable[[bytes], Record]
 
 
 @lru_cache(maxsize=16)
@@ -124,7 +142,9 @@ def shape(fields: tuple[str, ...]) -> Shape:
     added.append(("merge_fields", merged | list[Any] | None, None))
     renamed = {attribute: name for attribute, name in own.items() if attribute != name}
     member = msgspec.defstruct("AskedMember", added, bases=(Member,), rename=renamed, gc=False)
-    return Shape(member, msgspec.json.Decoder(Members[member]), _recorder(fields, merges, own))  # type: ignore[valid-type]
+    record, decode = _recorder(fields, merges, own), msgspec.json.Decoder(member).decode
+    page = msgspec.json.Decoder(Members[member])  # type: ignore[valid-type]
+    return Shape(member, page, record, lambda raw: record(decode(raw)))
 
 
 def to_record(member: Mapping[str, Any], fields: Iterable[str]) -> Record:

@@ -10,6 +10,9 @@ from typing import Any
 
 import msgspec
 
+from syncline.errors import Unreachable
+from syncline.records import Record
+
 mark = msgspec.json.Encoder().encode
 """The mark of a record, from the struct that holds its asked fields and nothing that changes by itself."""
 
@@ -61,3 +64,33 @@ class Shown(Mapping[str, Any]):
             self._found = {name: value for name, value in found.items() if value is not msgspec.UNSET}
             self._source = None
         return self._found
+
+
+def named(rows: Sequence[bytes], ref: Callable[[bytes], str], title: str) -> list[tuple[str, bytes]]:
+    """`Page.raw` of these rows. Raises Unreachable when one of them is no record."""
+    try:
+        return [(ref(row), row) for row in rows]
+    except msgspec.DecodeError:
+        problem = _strange(title)
+    raise problem
+
+
+class Unread(Sequence[Record]):
+    """The records of a page, each decoded only when somebody asks for it: of an unchanged one its bytes have said enough."""
+
+    def __init__(self, rows: Sequence[bytes], read: Callable[[bytes], Record], title: str) -> None:
+        self._rows, self._read, self._title = rows, read, title
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        try:
+            return self._read(self._rows[index])
+        except msgspec.DecodeError:
+            problem = _strange(self._title)
+        raise problem
+
+
+def _strange(title: str) -> Unreachable:
+    return Unreachable(f"{title}: a record of its answer has not the expected shape")

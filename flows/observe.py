@@ -1,6 +1,9 @@
 """Observe: poll both sides at once, a page ahead of the work, and stage what changed with the cursor in one transaction per page.
 
 A record whose digest equals the stored one is done here: no lens, no merge. Nothing is decided before both polls are staged whole.
+
+A digest has two halves. The first is of the vendor's own bytes, where a page brings them: equal bytes, and the record is not even decoded.
+The second is of what we map: bytes that differ in anything else (a stamp, the order of keys) cost one look, and then their half is renewed.
 """
 
 from __future__ import annotations
@@ -32,6 +35,12 @@ TOGETHER = 1000
 CONFIRM = 500
 """Suspected deletes are read again in groups of this size."""
 
+HALF = 16
+"""Bytes of each half of a digest."""
+
+NO_BYTES = bytes(HALF)
+"""The first half of a digest of a record that came some other way than by a listing."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -49,10 +58,15 @@ class Observed:
     older: list[str] = field(default_factory=list)
 
 
-def digest_of(record: Record, salt: bytes) -> bytes:
-    """16 bytes that change when anything we map, the record's version or its liveness changes. `salt`: the mapping's version."""
+def digest_of(record: Record, salt: bytes, raw: bytes = NO_BYTES) -> bytes:
+    """`raw`, and 16 bytes that change when anything we map, the record's version or its liveness changes. `salt`: the mapping's version."""
     body = record.mark or _encode(dict(record.fields))
-    return sha256(b"%b\n%b\n%b\n%b" % (salt, record.liveness.encode(), (record.version or "").encode(), body)).digest()[:16]
+    return raw + sha256(b"%b\n%b\n%b\n%b" % (salt, record.liveness.encode(), (record.version or "").encode(), body)).digest()[:HALF]
+
+
+def raw_digest(raw: bytes, salt: bytes) -> bytes:
+    """16 bytes that change when the vendor's bytes of a record do, or the mapping."""
+    return sha256(salt + raw).digest()[:HALF]
 
 
 def observation(context: Context, side: Side, record: Record, digest: bytes | None) -> Observation:
@@ -79,9 +93,9 @@ def observe(context: Context, *, full: bool, progress: Progress, accept: bool = 
         if found[side].full and not (cursors[side] and cursors[side].token):
             context.sync.begin_sweep(side)
     progress.stage("observe")
-    for side, page in _gathered((_in_turn if context.in_turn else _together)(context, cursors, full)):
-        _stage(context, side, page, found[side])
-        progress.advance(len(page.records))
+    for side, pages in _gathered((_in_turn if context.in_turn else _together)(context, cursors, full)):
+        _stage(context, side, pages, found[side])
+        progress.advance(sum(len(page.records) for page in pages))
     for side in SIDES:
         if found[side].full and found[side].complete and full:
             _find_older(context, side, found[side], accept)
@@ -89,25 +103,21 @@ def observe(context: Context, *, full: bool, progress: Progress, accept: bool = 
     return found
 
 
-def _gathered(pages: Iterator[tuple[Side, Page]]) -> Iterator[tuple[Side, Page]]:
-    """Following pages of a side as one, its cursor the last one's. What was read before an error goes on too: it need not be read again."""
+def _gathered(pages: Iterator[tuple[Side, Page]]) -> Iterator[tuple[Side, list[Page]]]:
+    """Following pages of a side together. What was read before an error goes on too: it need not be read again."""
     held: dict[Side, list[Page]] = {side: [] for side in SIDES}
     failure: SyncError | None = None
     try:
         for side, page in pages:
             held[side].append(page)
             if sum(len(each.records) for each in held[side]) >= TOGETHER:
-                yield side, _as_one(held[side])
+                yield side, held[side]
                 held[side] = []
     except SyncError as error:
         failure = error
-    yield from ((side, _as_one(some)) for side, some in held.items() if some)
+    yield from ((side, some) for side, some in held.items() if some)
     if failure is not None:
         raise failure
-
-
-def _as_one(pages: Sequence[Page]) -> Page:
-    return Page([record for page in pages for record in page.records], pages[-1].cursor, pages[-1].complete)
 
 
 def _in_turn(context: Context, cursors: dict[Side, Cursor | None], full: bool) -> Iterator[tuple[Side, Page]]:
@@ -165,24 +175,62 @@ def _poll(context: Context, side: Side, cursor: Cursor | None, full: bool, queue
         queue.put((side, error))
 
 
-def _stage(context: Context, side: Side, page: Page, found: Observed) -> None:
-    salt = salt_of(context)
-    known = context.sync.digests(side, [record.ref for record in page.records]) if page.records else {}
-    fresh = []
-    for record in page.records:
-        if record.liveness != "live" and record.ref not in known:
-            continue  # dead before we ever saw it: nobody's business
-        digest = digest_of(record, salt)
-        if known.get(record.ref) != digest:
-            fresh.append(observation(context, side, record, digest))
-    live = [record.ref for record in page.records if record.liveness == "live"] if found.full else []
-    moved = context.sync.stage(side, fresh, page.cursor, live, now_us=context.clock())
+def _stage(context: Context, side: Side, pages: Sequence[Page], found: Observed) -> None:
+    looked = _Looked(context, side)
+    for page in pages:
+        looked.at(page)
+    fresh, last = looked.fresh, pages[-1]
+    moved = context.sync.stage(
+        side, fresh, last.cursor, looked.live if found.full else (), now_us=context.clock(), refreshed=looked.refreshed
+    )
     if found.full and moved < len(fresh):
         found.older += [each.record.ref for each in context.sync.older(side, fresh)]
-    found.read += len(page.records)
+    read = sum(len(page.records) for page in pages)
+    found.read += read
     found.staged += len(fresh)
-    found.unchanged += len(page.records) - len(fresh)
-    found.complete = found.complete or page.complete
+    found.unchanged += read - len(fresh)
+    found.complete = found.complete or last.complete
+
+
+class _Looked:
+    """What a look at some pages of a side found. `fresh`: what must be staged; `live`: refs; `refreshed`: digests of other bytes alike."""
+
+    def __init__(self, context: Context, side: Side) -> None:
+        self._context, self._side, self._salt = context, side, salt_of(context)
+        self.fresh: list[Observation] = []
+        self.live: list[str] = []
+        self.refreshed: dict[str, bytes] = {}
+
+    def at(self, page: Page) -> None:
+        """Compare every record with what is known of it; only those whose bytes are new are made at all."""
+        refs = [ref for ref, _ in page.raw] if page.raw else [record.ref for record in page.records]
+        known = self._context.sync.digests(self._side, refs) if refs else {}
+        if not page.raw:
+            for record in page.records:
+                self._compare(record, known.get(record.ref), NO_BYTES)
+            return
+        for number, (ref, raw) in enumerate(page.raw):
+            half, old = raw_digest(raw, self._salt), known.get(ref)
+            if old is None or not old[0].startswith(half):
+                self._compare(page.records[number], old, half)
+            elif old[1]:
+                self.live.append(ref)
+
+    def _compare(self, record: Record, old: tuple[bytes, bool] | None, raw: bytes) -> None:
+        if record.liveness == "live":
+            self.live.append(record.ref)
+        elif old is None:
+            return  # dead before we ever saw it: nobody's business
+        digest = digest_of(record, self._salt, raw)
+        if old is None or not same(old[0], digest):
+            self.fresh.append(observation(self._context, self._side, record, digest))
+        elif raw != NO_BYTES:
+            self.refreshed[record.ref] = digest
+
+
+def same(one: bytes, two: bytes) -> bool:
+    """Whether two digests are of the same fields, whatever bytes they came in."""
+    return one[HALF:] == two[HALF:]
 
 
 def _find_older(context: Context, side: Side, found: Observed, accept: bool) -> None:

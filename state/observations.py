@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from state import codec
-from state.database import Row, among, elements, upsert
+from state.database import Row, among, each, upsert
 from state.queries import CONTACTS, RECORDS
 from state.scope import Scope
 from state.tables import RECORD, SWEPT
@@ -31,18 +31,23 @@ _SAVE_CURSOR = sa.text(
     "INSERT INTO cursor (sync_id, side, at_us, ref, token) VALUES (:s, :side, :at_us, :ref, :token)"
     " ON CONFLICT (sync_id, side) DO UPDATE SET at_us = excluded.at_us, ref = excluded.ref, token = excluded.token"
 )
-_SWEPT = sa.insert(SWEPT).from_select(
-    ("sync_id", "side", "ref"),
-    sa.select(sa.bindparam("s", type_=sa.Integer), sa.bindparam("side", type_=sa.SmallInteger), sa.cast(elements("refs"), sa.Text))
-    .where(sa.true())  # without a WHERE, SQLite would take ON for a join's
-    .suffix_with("ON CONFLICT DO NOTHING"),
-)
-_DIGESTS = sa.select(RECORD.c.ref, RECORD.c.digest).where(
+_SWEPT = sa.insert(SWEPT)
+_DIGESTS = sa.select(RECORD.c.ref, RECORD.c.digest, RECORD.c.liveness).where(
     RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("side"), among(RECORD.c.ref, "refs"), RECORD.c.digest.is_not(None)
 )
-_UNSWEPT = sa.text(
-    "SELECT r.ref FROM record AS r WHERE r.sync_id = :s AND r.side = :side AND r.liveness = 0 AND r.ref > :after AND NOT EXISTS"
-    " (SELECT 1 FROM swept AS w WHERE w.sync_id = r.sync_id AND w.side = r.side AND w.ref = r.ref) ORDER BY r.ref LIMIT :limit"
+_REFRESH = sa.text("UPDATE record SET digest = :digest WHERE sync_id = :s AND side = :side AND ref = :ref")
+_each_ref = each(SWEPT.c.refs).table_valued("value", joins_implicitly=True)
+_MET = (
+    sa.select(_each_ref.c.value)
+    .select_from(SWEPT, _each_ref)
+    .where(SWEPT.c.sync_id == sa.bindparam("s"), SWEPT.c.side == sa.bindparam("side"))
+)
+_UNSWEPT = (
+    sa.select(RECORD.c.ref)
+    .where(RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("side"), RECORD.c.liveness == codec.LIVE)
+    .where(RECORD.c.ref > sa.bindparam("after"), RECORD.c.ref.not_in(_MET))
+    .order_by(RECORD.c.ref)
+    .limit(sa.bindparam("limit"))
 )
 _NO_BASE = (
     sa.update(RECORD)
@@ -89,11 +94,11 @@ class Observations:
             row = connection.execute(query, self._of(side)).first()
         return None if row is None else Cursor(row.at_us, row.ref, row.token)
 
-    def digests(self, side: Side, refs: Sequence[str]) -> dict[str, bytes]:
-        """The stored digests of these refs; those we do not know are absent."""
+    def digests(self, side: Side, refs: Sequence[str]) -> dict[str, tuple[bytes, bool]]:
+        """(stored digest, known as live) of these refs; those we do not know are absent."""
         with self._scope.read() as connection:
             rows = connection.execute(_DIGESTS, {**self._of(side), "refs": codec.dumps(refs)})
-            return dict(rows.all())
+            return {ref: (digest, liveness == codec.LIVE) for ref, digest, liveness in rows.cursor.fetchall()}
 
     def stage(
         self,
@@ -103,9 +108,11 @@ class Observations:
         swept: Sequence[str] = (),
         now_us: int = 0,
         force: bool = False,
+        refreshed: Mapping[str, bytes] = {},
     ) -> int:
         """A page, its cursor and the refs that a sweep has met, in one transaction. Returns how many records it moved.
 
+        `refreshed`: new digests of records that have not changed, though the vendor's bytes have.
         `force` takes a read even when it is older than what we know (the vendor restored a backup): nothing agreed is its base any more.
         """
         with self._scope.write() as connection:
@@ -113,7 +120,11 @@ class Observations:
             if cursor is not None:
                 connection.execute(_SAVE_CURSOR, {**self._of(side), "at_us": cursor.at_us, "ref": cursor.ref, "token": cursor.token})
             if swept:
-                connection.execute(_SWEPT, {**self._of(side), "refs": codec.dumps(swept)})
+                row = {"sync_id": self._scope.sync_id, "side": codec.SIDE_NO[side], "refs": codec.dumps(swept), "live": len(swept)}
+                connection.execute(_SWEPT, row)
+            if refreshed:
+                at = (self._scope.sync_id, codec.SIDE_NO[side])
+                self._scope.db.many(connection, _REFRESH, [(digest, *at, ref) for ref, digest in refreshed.items()])
         return staged
 
     def observe_moved(self, side: Side, observations: Sequence[Observation], now_us: int = 0) -> int:
@@ -165,8 +176,8 @@ class Observations:
             return list(connection.execute(_UNSWEPT, {**self._of(side), "after": after_ref, "limit": limit}).scalars())
 
     def swept_count(self, side: Side) -> int:
-        """Live records that the running listing has met, over all the runs it took."""
-        query = sa.text("SELECT COUNT(*) FROM swept WHERE sync_id = :s AND side = :side")
+        """Live records that the running listing has shown, over all the runs it took."""
+        query = sa.text("SELECT COALESCE(SUM(live), 0) FROM swept WHERE sync_id = :s AND side = :side")
         with self._scope.read() as connection:
             return int(connection.execute(query, self._of(side)).scalar_one())
 

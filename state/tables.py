@@ -259,12 +259,17 @@ class SchemaCache(SQLModel, table=True):
 
 
 class Swept(SQLModel, table=True):
-    """Refs that the running full listing has shown so far; known live records that are missing at its end are gone."""
+    """What the running full listing has shown so far, a row for some pages; known live records that it lacks at its end are gone.
 
-    __table_args__ = {"sqlite_with_rowid": False}
-    sync_id: int = _sync(primary_key=True)
-    side: int = _small(primary_key=True)
-    ref: str = _text(primary_key=True)
+    `refs`: a JSON array, because a row for each ref would cost more than all else that an unchanged record needs.
+    """
+
+    __table_args__ = (Index("ix_swept_side", "sync_id", "side"),)
+    id: int | None = Field(default=None, primary_key=True)
+    sync_id: int = _sync()
+    side: int = _small()
+    refs: str = _text()
+    live: int
 
 
 def _table(name: str) -> Table:

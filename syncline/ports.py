@@ -80,11 +80,14 @@ class Page:
     """Records in the order the vendor gave them. `cursor`: what may be stored once this page is staged.
 
     `complete` is True only on the last page of a *full* listing that is known to be whole: only then does absence mean anything.
+    `raw`, where a connector keeps it: for each record its ref and the vendor's own bytes of it. The same bytes of one ref always make the
+    same record, so `records` may make each one only when it is asked for: in a sweep hardly any is.
     """
 
     records: Sequence[Record]
     cursor: Cursor
     complete: bool = False
+    raw: Sequence[tuple[str, bytes]] = ()
 
 
 @dataclass(frozen=True, slots=True)

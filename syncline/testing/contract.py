@@ -99,6 +99,15 @@ class ConnectorContract:
         assert [name for name in asked if name in record.fields] == list(record.fields)
         assert record.fields[self.text_field] == (world.state(ref) or {})[self.text_field]
 
+    def test_the_bytes_of_a_page_name_its_records_and_tell_of_an_edit(self, connector: Connector, world: World) -> None:
+        refs = sorted(self._populate(world))
+        for page in (first := self._pages(connector, None)):
+            assert not page.raw or [ref for ref, _ in page.raw] == [record.ref for record in page.records]
+        before = {ref: bytes(raw) for page in first for ref, raw in page.raw}
+        world.edit(refs[0], {self.text_field: "Edited"})
+        after = {ref: bytes(raw) for page in self._pages(connector, None) for ref, raw in page.raw}
+        assert {ref for ref in refs if before.get(ref) != after.get(ref)} == ({refs[0]} if before else set())
+
     def test_a_poll_yields_a_page_even_when_nothing_changed(self, connector: Connector) -> None:
         pages = self._pages(connector, self._caught_up(connector))
         assert pages

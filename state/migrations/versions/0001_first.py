@@ -248,13 +248,16 @@ def upgrade() -> None:
     )
     op.create_table(
         "swept",
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("sync_id", sa.Integer(), nullable=False),
         sa.Column("side", sa.SmallInteger(), nullable=False),
-        sa.Column("ref", sa.Text(), nullable=False),
+        sa.Column("refs", sa.Text(), nullable=False),
+        sa.Column("live", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["sync_id"], ["sync.id"], name=op.f("fk_swept_sync_id_sync")),
-        sa.PrimaryKeyConstraint("sync_id", "side", "ref", name=op.f("pk_swept")),
-        sqlite_with_rowid=False,
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_swept")),
     )
+    with op.batch_alter_table("swept", schema=None) as batch_op:
+        batch_op.create_index("ix_swept_side", ["sync_id", "side"], unique=False)
 
 
 def downgrade() -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from kernel_modules import Kernel
 from native import STAGES, canons, mapping
+from right_ends import Edited, right_end
 from world import FAR, SIDES, World
 
 FIELDS = ("email", "first", "last", "phone", "company", "source", "birthday", "stage", "tags")
@@ -29,40 +30,73 @@ class Edit(NamedTuple):
     """0: a blank; anything else: a new value, of which there is only one."""
 
 
-def edited_world(k: Kernel, edits: Sequence[Edit], normal: tuple[str, str], seed: int) -> tuple[World, dict[tuple[str, str], Any]]:
-    """A linked, quiet pair of records, perturbed; and the last thing each side says of each field it edited."""
+class Base(NamedTuple):
+    """What both sides show before anybody edits. `kinds`: per field 0 the same, 1 blank, 2 blank in marketing, 3 spelled differently."""
+
+    kinds: tuple[int, ...]
+
+    def of(self, side: str) -> dict[str, Any]:
+        return {name: _base_value(name, side, kind) for name, kind in zip(FIELDS, self.kinds, strict=True)}
+
+
+PLAIN = Base((0,) * len(FIELDS))
+
+
+def _base_value(name: str, side: str, kind: int) -> Any:
+    if name != "email" and (kind == 1 or (kind == 2 and side == "marketing")):
+        return None
+    value = {"email": "ann@people.example", "first": "Ann", "stage": f"{side[0]}_mql", "tags": "ta;tb"}.get(name, f"{name} base")
+    if name == "first" and kind == 3:
+        return "Maximiliane" if side == "crm" else "Maximili"
+    return f" {value} " if kind == 3 and side == "crm" and name not in ("stage", "tags") else value
+
+
+def edited_world(
+    k: Kernel, edits: Sequence[Edit], normal: tuple[str, str], seed: int, base: Base = PLAIN
+) -> tuple[World, dict[tuple[str, str], Any], dict[str, Edited]]:
+    """A linked, quiet pair of records, perturbed; the last thing each side says of each field it edited; what each field was and is."""
     world = World(
         k, mapping(k, FIELDS), {side: NORMALISERS[name] for side, name in zip(SIDES, normal, strict=True)}, rng=random.Random(seed)
     )
-    base = {name: f"{name} base" for name in FIELDS} | {"email": "ann@people.example", "tags": "ta;tb"}
     for side in SIDES:
-        world.add(side, side, **base | {"stage": f"{side[0]}_mql", "first": "Ann", "source": f"{side} base"})
-    assert world.until_quiet() == 0
-    said = {}
+        world.add(side, side, **base.of(side))
+    assert world.until_quiet() <= 1
+    world.pushed.clear()
+    before, said = _canonical(world), {}
     for number, edit in enumerate(edits):
         value = _value(edit, number, world.vendors[edit.side][edit.side].fields)
         world.edit(edit.side, edit.side, **{edit.field: value})
         said[edit.side, edit.field] = value
-    return world, said
+    after, last = _canonical(world), SIDES.index(edits[-1].side)
+    return world, said, {name: Edited(before[name], after[name], last) for name in FIELDS}
+
+
+def _canonical(world: World) -> dict[str, tuple[Any, Any]]:
+    """What both sides show of each field, in canonical form."""
+    shown = [world.vendors[side][world.contacts[1].refs[side]].fields for side in SIDES]
+    fields = world.mapping.fields
+    return {f.name: tuple(f.canon(f.lenses[side].get(one)) for side, one in zip(SIDES, shown, strict=True)) for f in fields}
 
 
 def _value(edit: Edit, number: int, now: dict[str, Any]) -> Any:
     if edit.field == "stage":
         return f"{edit.side[0]}_{STAGES[edit.kind % 3]}"
     if edit.field == "tags":
-        members = (now["tags"] or "").split(";")
+        members = [member for member in (now["tags"] or "").split(";") if member]
         return ";".join(sorted({*members, f"t{number}"})) if edit.kind > 2 else ";".join(members[1:]) or None
     if edit.kind == 0 and edit.field != "email":
         return ""
+    if edit.kind == 1 and edit.field == "first":
+        return f"F{number}"
     return f" {edit.field} {number} Given {edit.side}" if edit.field != "email" else f"Ann{number}@people.example "
 
 
-def converges(k: Kernel, edits: Sequence[Edit], normal: tuple[str, str], seed: int, fault: str = "") -> None:
-    """I1, I2, I5, I7, I14, I17, I21 after any edits, whatever the vendors make of what they are told.
+def converges(k: Kernel, edits: Sequence[Edit], normal: tuple[str, str], seed: int, fault: str = "", base: Base = PLAIN) -> None:
+    """I1, I2, I5, I7, I14, I17, I21 after any edits, whatever the vendors make of what they are told; and the end that is right.
 
     `fault`: the first round's pushes are `unanswered`, or never made (`lost`).
     """
-    world, said = edited_world(k, edits, normal, seed)
+    world, said, edited = edited_world(k, edits, normal, seed, base)
     _shadows_wait_for_echoes(world)
     if fault == "lost":
         world.commit(1, world.plan(1))
@@ -76,6 +110,9 @@ def converges(k: Kernel, edits: Sequence[Edit], normal: tuple[str, str], seed: i
     assert [world.round() for _ in range(3)] == [0, 0, 0] and len(world.log) == entries, edits
     held = {hold.field for hold in world.holds[1]}
     _same_on_both(world, held)
+    ends = _canonical(world)
+    for name in FIELDS:
+        assert ends[name] == right_end(name, edited[name]), f"{name}: {edited[name]}"
     _nothing_lost(world, said)
     _minimal(world.pushed[:before] if fault else world.pushed, {edit.field for edit in edits})
     _bases_are_what_vendors_show(world, held)
@@ -142,6 +179,10 @@ def folds_to_the_tables(world: World) -> None:
             continue
         one = folded[contact_id]
         assert (one.refs, one.view, one.state) == (kept.refs, kept.view, kept.state), f"contact {contact_id}"
+
+
+def seeded_base(seed: int) -> Base:
+    return Base(tuple(random.Random(-seed).choices(range(4), k=len(FIELDS))))
 
 
 def seeded_edits(seed: int) -> list[Edit]:

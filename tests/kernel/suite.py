@@ -15,7 +15,7 @@ from kernel_modules import Kernel
 from merge_cases import cases, cases_after_echo
 from merge_checks import agrees_with_the_oracle, losses_are_logged, mirrors, settles
 from oracle import SETTINGS
-from planner_checks import NORMALISERS, converges, seeded_edits
+from planner_checks import NORMALISERS, converges, seeded_base, seeded_edits
 
 
 def suite(k: Kernel) -> None:
@@ -53,6 +53,6 @@ def _rounds(k: Kernel) -> None:
     habits = sorted(NORMALISERS)
     for seed in range(60):
         normal = (habits[seed % len(habits)], habits[seed // 7 % len(habits)])
-        converges(k, seeded_edits(seed), normal, seed)
+        converges(k, seeded_edits(seed), normal, seed, base=seeded_base(seed))
         converges(k, seeded_edits(seed + 1_000), ("none", "none"), seed, "unanswered")
         converges(k, seeded_edits(seed + 2_000), ("none", "none"), seed, "lost")

@@ -1,0 +1,119 @@
+"""Plays a history and says what became of it: `run(seed)` for one seed, `play(history)` for any history.
+
+After the last step: STABILIZE. Faults end, permissions come back, lags and pauses pass, guard stops are approved, and rounds go on until
+both a sync and a sweep have nothing to do. Then the judge looks.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flows.round import Report
+from syncline.errors import LogBroken, UsageError
+from tests.simulation import judge
+from tests.simulation.history import History, generate
+from tests.simulation.world import Violation, World, asks
+
+MOST_ROUNDS = 24
+LONG_S = 7 * 3600
+"""Longer than any lag, lease or pause between tries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`violations`: broken promises. `faults`: injected, by kind. `rounds`: all, `settling`: until quiet. `log_bytes`: the whole log."""
+
+    violations: tuple[Violation, ...]
+    faults: Counter[str] = field(default_factory=Counter)
+    rounds: int = 0
+    settling: int = 0
+    steps: int = 0
+    log_bytes: bytes = b""
+
+    @property
+    def broken(self) -> frozenset[str]:
+        """Names of the invariants that do not hold."""
+        return frozenset(violation.invariant for violation in self.violations)
+
+
+def run(seed: int | str, prepare: Callable[[World], None] | None = None) -> Outcome:
+    """Generate and play the history of a seed."""
+    return play(generate(seed), prepare)
+
+
+def play(history: History, prepare: Callable[[World], None] | None = None) -> Outcome:
+    """`prepare` sees the world before its first step."""
+    world = World(history.setup, history.seed)
+    settling = 0
+    try:
+        if prepare is not None:
+            prepare(world)
+        try:
+            for step in history.steps:
+                world.do(step)
+                _no_surprise(world)
+            settling = stabilize(world)
+            if "I5" not in {violation.invariant for violation in world.violations}:
+                judge.judge(world)
+        except Exception as error:  # noqa: BLE001 - whatever it is, no history may end in a traceback
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            world.broken("no-crash", f"{type(error).__name__} at {where.name}:{where.lineno}: {error}")
+        rounds = len(world.reports)
+        return Outcome(tuple(world.violations), world.injected, rounds, settling, len(history.steps), log_bytes(world))
+    finally:
+        world.close()
+
+
+def log_bytes(world: World) -> bytes:
+    """The whole log, byte for byte: two runs of one seed must give the same."""
+    return "\n".join(f"{row}" for row in world.engine().sync.entries()).encode()
+
+
+def _no_surprise(world: World) -> None:
+    """A round may end for a named reason, but a damaged database, a broken log or an unusable mapping is none that we have given it."""
+    for report in world.reports[-2:]:
+        if isinstance(report.error, (UsageError, LogBroken)):
+            world.broken("no-surprise", f"run {report.run_id}: {report.error!r}")
+
+
+def stabilize(world: World) -> int:
+    """Rounds until a sync and a sweep, one after the other, have nothing to do. Returns how many it took."""
+    for side in world.faults:
+        world.faults[side].clear()
+        world.hidden[side].clear()
+    world.later.clear()
+    quiet = 0
+    for number in range(MOST_ROUNDS):
+        world.now_us += LONG_S * 1_000_000
+        kind = "sync" if number < 2 or quiet % 2 == 0 else "sweep"
+        before = _written(world)
+        report = world.round("sweep" if number == 2 else kind)  # type: ignore[arg-type]
+        if report is not None and asks(report):
+            report = world.round("sync", approve=report.run_id)
+        _no_surprise(world)
+        quiet = 0 if number < 3 or _busy(world, report, before) else quiet + 1
+        if quiet == 4:
+            return number - 3
+    world.broken("I5", f"still busy after {MOST_ROUNDS} rounds: {_said(report)}")
+    return MOST_ROUNDS
+
+
+def _busy(world: World, report: Report | None, before: tuple[int, int]) -> bool:
+    """Whether anything happened. What a vendor refuses is tried again by every sweep, in vain, and noted."""
+    if report is None or report.error is not None or report.pushed.moved or report.pushed.failed:
+        return True
+    effects, entries = _written(world)
+    return effects != before[0] or (entries != before[1] and not (report.kind == "sweep" and report.pushed.held))
+
+
+def _said(report: Report | None) -> str:
+    return "died" if report is None else f"{report.error!r}, {report.totals}, {report.pushed}"
+
+
+def _written(world: World) -> tuple[int, int]:
+    """Effects of the engine, and entries of the log."""
+    effects = sum(effect.engine for vendor in world.vendors.values() for effect in vendor.effects)
+    return effects, world.engine().sync.checkpoint()[0]

@@ -1,0 +1,78 @@
+"""A few dozen histories, every seed that ever failed, the same seed twice; and that the judge can say no.
+
+Many more are played by `python -m tests.simulation`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.simulation import judge
+from tests.simulation.history import SEEDS, generate, read
+from tests.simulation.play import play, run, stabilize
+from tests.simulation.world import Violation, World
+
+FIRST, HISTORIES = 53, 22
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + HISTORIES))
+def test_history(seed: int) -> None:
+    assert run(seed).violations == ()
+
+
+@pytest.mark.parametrize("path", sorted(SEEDS.glob("*.json")), ids=lambda path: path.stem)
+def test_a_seed_that_failed_once(path: Path) -> None:
+    assert play(read(path)).violations == ()
+
+
+@pytest.mark.parametrize("seed", (FIRST, FIRST + 7, FIRST + 11))
+def test_the_same_seed_gives_the_same_log(seed: int) -> None:
+    one, two = run(seed), run(seed)
+    assert one.log_bytes and one == two
+
+
+def _settled(seed: int) -> World:
+    history = generate(seed)
+    world = World(history.setup, f"{history.seed}-tampered")
+    for step in history.steps[:30]:
+        world.do(step)
+    stabilize(world)
+    judge.judge(world)
+    assert world.violations == []
+    return world
+
+
+def _broken(world: World) -> set[str]:
+    judge.judge(world)
+    found = {violation.invariant for violation in world.violations if isinstance(violation, Violation)}
+    world.close()
+    return found
+
+
+def test_a_value_changed_behind_our_back_is_noticed() -> None:
+    world = _settled(FIRST)
+    rec, _ = next(judge.pairs(judge.case_of(world)))
+    vendor = world.vendors["crm"]
+    vendor.records[rec.ref][-1] = (0, replace(rec, fields={**rec.fields, "last": "nobody wrote this"}))
+    assert "I1" in _broken(world)
+
+
+def test_an_overwritten_edit_that_no_log_names_is_noticed() -> None:
+    world = _settled(FIRST)
+    rec, _ = next(judge.pairs(judge.case_of(world)))
+    vendor = world.vendors["crm"]
+    edited = vendor.edit(rec, {"city": "q9999"}, "people")
+    vendor.put(edited, replace(edited, fields=rec.fields), "1-1-crm-update", "update", ("city",))
+    assert "I2" in _broken(world)
+
+
+def test_a_subscription_nobody_asked_for_is_noticed() -> None:
+    world = _settled(next(seed for seed in range(FIRST, FIRST + 50) if generate(seed).setup["marketing"]["profile"] == "chimp"))
+    vendor = world.vendors["marketing"]
+    rec = vendor.live()[0]
+    out = vendor.edit(rec, {"consent": "unsubscribed"}, "people")
+    vendor.put(out, replace(out, fields={**out.fields, "consent": "subscribed"}), "1-1-marketing-consent", "consent", ("consent",))
+    assert "I11" in _broken(world)

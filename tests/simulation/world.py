@@ -1,0 +1,323 @@
+"""Both vendors, the clock and the engine: what each step of a history does. Time passes with every call; nothing else is left to chance.
+
+In the middle of a round, at the boundary of a call, people go on editing, another engine starts, or this one dies. They never edit between
+a vendor's answer to our last look and our write, where it gives us no means to notice. One that takes conditional writes has none such.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.round import LEASE_TTL_US, Kind, Report, run_round
+from flows.settings import Context
+from state.store import Store
+from syncline.errors import CursorRegressed, GuardTripped, LockHeld
+from syncline.ports import Change
+from syncline.records import SIDES, Side, other
+from tests.simulation import people
+from tests.simulation.mapping import loaded
+from tests.simulation.port import Fault, Port
+from tests.simulation.profiles import PROFILES
+from tests.simulation.scratch import empty_database, scratch
+from tests.simulation.vendor import Vendor
+from tests.simulation.words import address_key
+
+Step = Mapping[str, Any]
+START_US = 1_700_000_000_000_000
+S = 1_000_000
+PEOPLE_TAKE_S = 10
+ANCHOR = 1000
+"""A person whom nobody touches, so that no side is ever truly empty: a run that finds one empty waits until it is not."""
+ON_DISK = ("", "-wal")
+
+
+class Crash(BaseException):
+    """This program dies here: whatever it would still write does not reach the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A broken promise: which, and what was seen."""
+
+    invariant: str
+    text: str
+
+
+@dataclass(slots=True)
+class Later:
+    """A step for the middle of the next round, `calls` boundaries from its start."""
+
+    step: Step
+    calls: int
+
+
+@dataclass(slots=True)
+class Stages:
+    """A round's progress, so that the world knows where in the round it is."""
+
+    now: str = ""
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        self.now = name
+
+    def advance(self, count: int) -> None:
+        """Nothing to show."""
+
+
+def asks(report: Report) -> bool:
+    """Whether the round waits for a yes: not when a side was empty, where an operator first looks what has happened there."""
+    return isinstance(report.error, CursorRegressed) or (isinstance(report.error, GuardTripped) and bool(report.trips))
+
+
+class World:
+    """Made from a history's set-up; `do` carries out one step. `on_call`: called at every boundary, for whoever counts them."""
+
+    def __init__(self, setup: Mapping[str, Any], seed: str) -> None:
+        self.setup, self.now_us = setup, START_US
+        self.rng, self.secrets = random.Random(f"{seed}:world"), random.Random(f"{seed}:secrets")
+        self.vendors: dict[Side, Vendor] = {}
+        for side in SIDES:
+            own = setup[side]
+            profile = PROFILES[own["profile"]]
+            self.vendors[side] = Vendor(side, profile, own["habits"], own["offset_s"] * S, lambda: self.now_us, seed)
+        self.variant: int = setup["variant"]
+        self.faults: dict[Side, list[Fault]] = {side: [] for side in SIDES}
+        self.hidden: dict[Side, set[str]] = {side: set() for side in SIDES}
+        self.injected: Counter[str] = Counter()
+        self.violations: list[Violation] = []
+        self.reports: list[Report] = []
+        self.heard: list[tuple[int, int]] = []
+        """When rounds that read both sides whole began and ended."""
+        self.approved: set[int] = set()
+        self.old_logs: list[str] = []
+        self.on_call: Callable[[Side, str, str], None] = lambda side, op, moment: None
+        self.folder = scratch() / f"{seed}-{id(self):x}"
+        self.folder.mkdir()
+        self.database = self.folder / "state.sqlite"
+        shutil.copy(empty_database(), self.database)
+        self.context: Context | None = None
+        self.later: list[Later] = []
+        self.stages = Stages()
+        self._nested = False
+        self._last = ("", "")
+        self.usurped: dict[Side, int] | None = None
+        for vendor in self.vendors.values():
+            vendor.create(ANCHOR, {"email": "anchor@people.example"}, "people")
+        self.restored_database = False
+
+    def close(self) -> None:
+        """Nothing stays."""
+        self.drop_context()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def broken(self, invariant: str, text: str) -> None:
+        self.violations.append(Violation(invariant, text))
+
+    # ---- the engine
+
+    def open(self) -> Context:
+        """A fresh program: mapping, database, connectors."""
+        rules = loaded(self.vendors["crm"].profile.name, self.vendors["marketing"].profile.name, self.variant)
+        store = Store.open(f"sqlite:///{self.database}")
+        ports = {side: self._port(side) for side in SIDES}
+        sync = store.sync(rules.model.name, bytes(32))
+        return Context(rules, store, sync, ports, clock=lambda: self.now_us, random_bytes=self.secrets.randbytes, in_turn=True)
+
+    def _port(self, side: Side) -> Port:
+        return Port(self.vendors[side], self._boundary, self.faults[side], self.hidden[side], self._happened, self._who)
+
+    def _happened(self, kind: str) -> None:
+        self.injected[kind] += 1
+
+    def engine(self) -> Context:
+        self.context = self.context or self.open()
+        return self.context
+
+    def drop_context(self) -> None:
+        if self.context is not None:
+            self.context.close()
+            self.context = None
+
+    def round(self, kind: Kind, approve: int | None = None) -> Report | None:
+        """One round; None when the program died in it."""
+        context, self.stages.now, self._last = self.engine(), "", ("", "")
+        began_us = self.now_us
+        try:
+            report = run_round(context, kind, approve=approve, progress=self.stages)
+        except Crash:
+            self._reborn()
+            return None
+        finally:
+            self.later.clear()
+        if approve is not None:
+            self.approved |= {approve, report.run_id}
+        self.reports.append(report)
+        if report.error is None and kind != "retry":
+            self.heard.append((began_us, self.now_us))
+        return report
+
+    def _reborn(self) -> None:
+        """What the dying program did to the database after that moment never happened."""
+        self.drop_context()
+        for end in ON_DISK:
+            Path(f"{self.database}{end}").unlink(missing_ok=True)
+            image = Path(f"{self.folder / 'image'}{end}")
+            if image.exists():
+                image.rename(f"{self.database}{end}")
+
+    # ---- boundaries
+
+    def _boundary(self, side: Side, op: str, moment: str) -> None:
+        if moment == "before":
+            self.now_us += 200_000 + self.rng.randrange(800_000)
+        self.on_call(side, op, moment)
+        if self._nested:
+            return
+        for later in tuple(self.later):
+            later.calls -= moment == "before"
+            if later.calls <= 0 and self._may(later.step, side, op, moment):
+                self.later.remove(later)
+                self._meanwhile(later.step)
+        self._last = (side, op)
+
+    def _may(self, step: Step, side: Side, op: str, moment: str) -> bool:
+        """Whether this can happen at this moment without being more than any engine could notice."""
+        if step["do"] == "crash":
+            return bool(step["moment"] == moment)
+        if step["do"] == "rival":
+            return (op == "push") == (moment == "after")
+        if step["side"] != side or self.vendors[side].profile.capabilities.recheck == "conditional":
+            return moment == "before"
+        looking = op == "push" or (self.stages.now == "push" and self._last == (side, op))
+        return moment == "before" and not looking
+
+    def _meanwhile(self, step: Step) -> None:
+        self.injected["mid-" + step["do"]] += 1
+        if step["do"] == "crash":
+            for end in ON_DISK:
+                part = Path(f"{self.database}{end}")
+                if part.exists():
+                    shutil.copy(part, f"{self.folder / 'image'}{end}")
+            raise Crash
+        if step["do"] == "rival":
+            self._rival(step["leap"])
+        else:
+            people.act(self, step)
+            self.now_us += PEOPLE_TAKE_S * S
+
+    def _rival(self, leap: bool) -> None:
+        """Another program starts now. While our lease lasts it must not get in; when it has run out, it takes over, and we are done."""
+        self.now_us += LEASE_TTL_US + S if leap else 0
+        self._nested = True
+        context = self.open()
+        try:
+            report = run_round(context, "sync")
+        finally:
+            context.close()
+            self._nested = False
+        refused = isinstance(report.error, LockHeld)
+        if refused == leap:
+            self.broken("I-lease", f"a second engine, {'after' if leap else 'within'} the lease, ended with {report.error!r}")
+        if not leap:
+            return
+        self.reports.append(report)
+        at = {side: len(vendor.effects) for side, vendor in self.vendors.items()}
+        self.usurped = at
+
+    # ---- steps
+
+    def do(self, step: Step) -> None:
+        """One step of a history. What has nothing to act on does nothing, so that any step may be left out."""
+        kind = step["do"]
+        if kind in people.ACTS:
+            people.act(self, step)
+        elif kind in ("mid", "crash", "rival"):
+            self.later.append(Later(step["step"] if kind == "mid" else step, step["calls"]))
+        else:
+            getattr(self, f"_{kind}")(step)
+
+    def _round(self, step: Step) -> None:
+        self.usurped = None
+        report = self.round(step["kind"])
+        if self.usurped is not None:
+            for side, at in self.usurped.items():
+                late = [effect for effect in self.vendors[side].effects[at:] if effect.engine]
+                if late:
+                    self.broken("I-lease", f"the engine that lost its lease still wrote {late[0]}")
+            if report is not None and not isinstance(report.error, LockHeld):
+                self.broken("I-lease", f"the engine that lost its lease ended with {report.error!r}")
+
+    def _approve(self, step: Step) -> None:
+        """The operator says yes to whatever the last round asked."""
+        if self.reports and asks(self.reports[-1]):
+            self.round("sync", approve=self.reports[-1].run_id)
+
+    def _wait(self, step: Step) -> None:
+        self.now_us += step["s"] * S
+
+    def _fault(self, step: Step) -> None:
+        self.faults[step["side"]].append(Fault(step["op"], step["kind"], step["calls"]))
+
+    def _hide(self, step: Step) -> None:
+        """A permission for one field is lost, or comes back."""
+        self.injected["permission lost"] += 1
+        self.hidden[step["side"]] ^= {step["field"]}
+
+    def _remap(self, step: Step) -> None:
+        self.injected["mapping edited"] += 1
+        self.drop_context()
+        self.variant = step["variant"]
+
+    def _back_up(self, step: Step) -> None:
+        self.vendors[step["side"]].back_up()
+
+    def _go_back(self, step: Step) -> None:
+        vendor = self.vendors[step["side"]]
+        if vendor.backup:
+            self.injected["vendor restored"] += 1
+            vendor.restore_backup()
+
+    def _save(self, step: Step) -> None:
+        self.drop_context()
+        shutil.copy(self.database, self.folder / "yesterday")
+
+    def _yesterday(self, step: Step) -> None:
+        """The engine's database as it was when it was last saved; its log of what came after is gone with it."""
+        if (self.folder / "yesterday").exists():
+            self.injected["database restored"] += 1
+            self.old_logs.append(self.log_text())
+            self.drop_context()
+            for end in ("-wal", "-shm"):
+                Path(f"{self.database}{end}").unlink(missing_ok=True)
+            shutil.copy(self.folder / "yesterday", self.database)
+            self.restored_database = True
+
+    # ---- looking
+
+    def log_text(self) -> str:
+        """Everything the log says, as one text in which marks are looked for."""
+        return "\n".join(f"{row.entry.old} {row.entry.new}" for row in self.engine().sync.entries()).lower()
+
+    def _who(self, side: Side, change: Change) -> int:
+        """Whose record a create makes: only the simulation knows who has this address on the other side."""
+        far = self.vendors[other(side)]
+        key = address_key(change.fields.get("email"))
+        found = far.at(key) or next((rec for rec in far if address_key(rec.fields.get("email")) == key), None)
+        who = found.who if found is not None else -1
+        self._first_of(side, who, key, change)
+        return who
+
+    def _first_of(self, side: Side, who: int, key: str, change: Change) -> None:
+        """I9, at the moment a record is made: nobody is made twice."""
+        vendor = self.vendors[side]
+        for rec in vendor.of(who):
+            ours = vendor.records[rec.ref][0][1].ref in vendor.born.values()
+            same = address_key(rec.fields.get("email")) == key
+            if (same and vendor.records[rec.ref][0][0] <= vendor.polled_us) or (ours and same):
+                self.broken("I9", f"{change.key} makes person {who} in {side} again: {rec.ref} is there")

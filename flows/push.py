@@ -19,7 +19,7 @@ from flows.settings import Context
 from state.outbox import OutboxRow
 from state.settling import Settled
 from syncline.errors import AlreadyExists, OutcomeUnknown, Recovery, Rejected, SyncError
-from syncline.plan import Hold
+from syncline.plan import ALL_SHOWN, Hold
 from syncline.ports import Change, Receipt
 from syncline.records import SIDES, Record, Side, other
 
@@ -160,14 +160,15 @@ def _canonical(sender: Sender, error: Rejected) -> str | None:
 
 
 def _without(sender: Sender, row: OutboxRow, canonical: str) -> OutboxRow:
-    lenses = sender.context.mapping.field(canonical).lenses
-    ours, theirs = lenses[sender.side].names, lenses[other(sender.side)].names
+    lenses, across = sender.context.mapping.field(canonical).lenses, other(sender.side)
+    ours, theirs = lenses[sender.side].names, lenses[across].names
+    confirms = sender.context.mapping.sides[across].native if row.confirms == ALL_SHOWN else row.confirms
     return structs.replace(
         row,
         fields={k: v for k, v in row.fields.items() if k not in ours},
         consent={k: v for k, v in row.consent.items() if k not in ours},
         expect={k: v for k, v in row.expect.items() if k not in ours},
-        confirms=tuple(name for name in row.confirms if name not in theirs),
+        confirms=tuple(name for name in confirms if name not in theirs),
     )
 
 

@@ -18,6 +18,9 @@ LIVENESSES: tuple[Liveness, ...] = ("live", "archived", "gone", "merged")
 LIVENESS_NO: Mapping[Liveness, int] = {name: number for number, name in enumerate(LIVENESSES)}
 LIVE = LIVENESS_NO["live"]
 
+AS_SEEN = "="
+"""A shadow that is just what was last seen, as most are: not stored twice, and nothing to write when it is confirmed."""
+
 Canonical = str | int | float | bool | tuple[str, ...] | None
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -53,6 +56,11 @@ def native(text: str, where: str) -> dict[str, Any]:
 def view(text: str, where: str) -> dict[str, Canonical]:
     """Canonical fields (sets are tuples)."""
     return _decode(_view, text, where)  # type: ignore[no-any-return]
+
+
+def shadow(stored: str, seen: str) -> str:
+    """The text of a stored shadow."""
+    return seen if stored == AS_SEEN else stored
 
 
 def names(text: str, where: str) -> Mapping[str, Any]:

@@ -163,7 +163,7 @@ def side_state(row: Any) -> SideState:
     return SideState(
         ref=row.ref,
         seen=codec.native(row.seen, f"{where}, seen"),
-        shadow=None if row.shadow is None else codec.native(row.shadow, f"{where}, shadow"),
+        shadow=None if row.shadow is None else codec.native(codec.shadow(row.shadow, row.seen), f"{where}, shadow"),
         liveness=codec.LIVENESSES[row.liveness],
         modified_us=row.modified_us,
         version=row.version,

@@ -23,7 +23,7 @@ from syncline.records import Record, Side
 
 OBSERVED = (
     "sync_id", "side", "ref", "key_1", "key_2", "digest", "seen", "liveness", "merged_into", "absorbed", "modified_us", "version", "proof",
-    "field_times", "dirty", "staged", "attempts", "retry_at_us",
+    "field_times", "shadow", "dirty", "staged", "attempts", "retry_at_us",
 )  # fmt: skip
 STAGE = upsert(RECORD, OBSERVED, OBSERVED[:3], OBSERVED[3:])
 _NEXT = sa.text("UPDATE sync SET staged = staged + 1 WHERE id = :s RETURNING staged")
@@ -208,7 +208,9 @@ def observed(sync_id: int, side: int, observation: Observation, old: Any | None,
     fields = dict(record.fields.items())
     seen = codec.dumps(fields)
     keys = (observation.key_1, observation.key_2)
+    shadow = None
     if old is not None:
+        shadow = old["shadow"] and codec.shadow(old["shadow"], old["seen"])
         if not fields:
             keys = (old["key_1"], old["key_2"])
         before = codec.native(old["seen"], f"record {side}/{record.ref}, seen")
@@ -221,7 +223,7 @@ def observed(sync_id: int, side: int, observation: Observation, old: Any | None,
         "absorbed": codec.dumps(record.absorbed) if record.absorbed else None, "modified_us": record.modified_us,
         "version": record.version, "proof": codec.proof_text(record.proof),
         "field_times": codec.dumps(record.field_times_us) if record.field_times_us else None,
-        "dirty": 1, "staged": number, "attempts": 0, "retry_at_us": None,
+        "shadow": shadow, "dirty": 1, "staged": number, "attempts": 0, "retry_at_us": None,
     }  # fmt: skip
 
 

@@ -22,12 +22,15 @@ from state.queries import RECORDS, RECORDS_OF
 from state.scope import Scope
 from state.tables import CHANGE_LOG, OUTBOX, RECORD
 from syncline.log import Entry
-from syncline.plan import Hold
+from syncline.plan import ALL_SHOWN, Hold
 from syncline.records import MISSING, Record, Side, other
 
 APPLIED = "applied"
 SURPASSED = ("pending", APPLIED)
 """Results that a later receipt of the same entry may replace: one written on both sides is applied only if both sides took it."""
+
+_NOTHING_MORE = (None, "{}", codec.AS_SEEN)
+"""Shadows that hold no name which is not seen."""
 
 _BLANK: tuple[object, ...] = (None, "", [], ())
 _COLUMNS = (
@@ -185,15 +188,15 @@ class _Batch:
             return base
         late = old is not None and None not in (old["modified_us"], echo.modified_us) and echo.modified_us < old["modified_us"]
         fields = dict(echo.fields.items())
-        base["shadow"], moved = self._shadow(row, fields, mine or there, settled.found)
+        shadow, moved = self._shadow(row, fields, mine or there, settled.found)
         base["dirty"] = 1 if late or moved or (row.kind != "create" and base["dirty"] == 1) else 0
         if late:
+            base["shadow"] = codec.dumps(shadow)
             return base
-        where = f"record {row.side}/{ref}, seen"
-        before = codec.native(old["seen"], where) if old is not None else {}
+        seen = codec.native(old["seen"], f"record {row.side}/{ref}, seen") | fields if old is not None else fields
         base |= {
-            "seen": codec.dumps(before | fields if before else fields), "modified_us": echo.modified_us, "version": echo.version,
-            "proof": codec.proof_text(echo.proof) or base["proof"],
+            "seen": codec.dumps(seen), "shadow": codec.AS_SEEN if shadow == seen else codec.dumps(shadow), "modified_us": echo.modified_us,
+            "version": echo.version, "proof": codec.proof_text(echo.proof) or base["proof"],
         }  # fmt: skip
         if settled.keys != (None, None):
             base |= {"key_1": settled.keys[0], "key_2": settled.keys[1]}
@@ -203,7 +206,7 @@ class _Batch:
             base["field_times"] = codec.dumps(echo.field_times_us)
         return base
 
-    def _shadow(self, row: OutboxRow, fields: Row, old: Row | None, found: bool) -> tuple[str | None, bool]:
+    def _shadow(self, row: OutboxRow, fields: Row, old: Row | None, found: bool) -> tuple[Row, bool]:
         """(shadow after the write, whether the echo shows something that is not ours: an edit, or a value the vendor gave a new record)."""
         sent = row.fields.keys() | row.consent.keys()
         if row.kind == "create" or old is None:
@@ -214,13 +217,12 @@ class _Batch:
             agreed = sent - unheard
             ours = {name: value for name, value in fields.items() if name in agreed}
             moved = bool(unheard) or any(fields[name] not in _BLANK for name in fields.keys() - sent)
-            return codec.dumps(ours), moved
+            return ours, moved
         where = f"record {row.side}/{old['ref']}"
         seen = codec.native(old["seen"], f"{where}, seen")
-        shadow = codec.native(old["shadow"], f"{where}, shadow") if old["shadow"] is not None else {}
-        shadow |= {name: value for name, value in fields.items() if name in sent}
+        shadow = _shadow_of(old, where) | {name: value for name, value in fields.items() if name in sent}
         moved = any(seen.get(name, MISSING) != value for name, value in fields.items() if name not in sent)
-        return codec.dumps(shadow), moved
+        return shadow, moved
 
     def _blank(self, row: OutboxRow) -> Row:
         return {
@@ -244,13 +246,17 @@ class _Batch:
         far = _best([record for record in self._of.get(row.contact_id, ()) if record["side"] == across])
         if far is None or not row.confirms or far["dirty"] == 1:
             return
-        where = f"record {other(row.side)}/{far['ref']}"
-        seen = codec.native(far["seen"], f"{where}, seen")
-        shadow = codec.native(far["shadow"], f"{where}, shadow") if far["shadow"] is not None else {}
-        text = codec.dumps(shadow | {name: seen[name] for name in row.confirms if name in seen})
+        text = codec.AS_SEEN if row.confirms == ALL_SHOWN and far["shadow"] in _NOTHING_MORE else self._confirmed(row, far)
         if text != far["shadow"]:
             far["shadow"] = text
             self._rows[_CONFIRM].append((text, self._scope.sync_id, far["side"], far["ref"]))
+
+    def _confirmed(self, row: OutboxRow, far: Row) -> str:
+        where = f"record {other(row.side)}/{far['ref']}"
+        seen = codec.native(far["seen"], f"{where}, seen")
+        names = seen if row.confirms == ALL_SHOWN else row.confirms
+        shadow = _shadow_of(far, where) | {name: seen[name] for name in names if name in seen}
+        return codec.AS_SEEN if shadow == seen else codec.dumps(shadow)
 
     def save(self) -> None:
         for statement, rows in self._rows.items():
@@ -299,6 +305,10 @@ def _holds_of(settled: Settled) -> list[Hold]:
     if hold is None:
         return []
     return [hold, *(replace(hold, field=name) for name in settled.held_fields if name != hold.field)]
+
+
+def _shadow_of(row: Row, where: str) -> Row:
+    return {} if row["shadow"] is None else codec.native(codec.shadow(row["shadow"], row["seen"]), f"{where}, shadow")
 
 
 def _shows(shown: Any, sent: Any) -> bool:

@@ -12,7 +12,7 @@ from syncline.draft import Draft, changed_at, finish, hold_field
 from syncline.errors import Recovery, SyncError
 from syncline.log import Entry
 from syncline.mapping import CompiledMapping, Field, Route
-from syncline.plan import ContactPlan, Hold, SideState, Traits, Write
+from syncline.plan import ALL_SHOWN, ContactPlan, Hold, SideState, Traits, Write
 from syncline.records import MISSING, Native, Side, Value, is_blank, other
 
 
@@ -51,7 +51,7 @@ def create(mapping: CompiledMapping, draft: Draft, source: Side, traits: Mapping
     )  # fmt: skip
     draft.count("creates")
     held = draft.waiting[source]
-    confirms = tuple(name for name in native if name not in held)
+    confirms = tuple(name for name in native if name not in held) if held else ALL_SHOWN
     write = Write(target, "create", None, draft.put[target], draft.consent[target], confirms=confirms, entries=(len(draft.entries) - 1,))
     draft.waiting[source] = set(native)
     return finish(draft, "active", [write])

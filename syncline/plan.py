@@ -61,12 +61,15 @@ class Traits:
     offset_us: int = 0
 
 
+ALL_SHOWN = ("*",)
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
     """One intended write. `fields`/`consent`: native values that must change. `expect`: what they show now, for the re-check.
 
-    `confirms`: native names of the *other* side whose observation becomes its shadow once this write is confirmed. `entries`: indices into
-    the plan's entries that this write carries out.
+    `confirms`: native names of the *other* side whose observation becomes its shadow once this write is confirmed; `ALL_SHOWN` when that
+    is every name it showed. `entries`: indices into the plan's entries that this write carries out.
     """
 
     side: Side

@@ -236,4 +236,4 @@ class World:
         far = FAR[write.side]
         if write.confirms:
             seen = self.vendors[far][kept.refs[far]].fields
-            kept.shadows[far] = {**(kept.shadows.get(far) or {}), **{name: seen[name] for name in write.confirms if name in seen}}
+            kept.shadows[far] = {**(kept.shadows.get(far) or {}), **{name: seen[name] for name in (seen if write.confirms == ("*",) else write.confirms) if name in seen}}

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from state import codec
 from state.database import among
 from state.holds import HoldRow, Owner, by_owner, open_holds
-from state.queries import CONTACTS, RECORDS, RECORDS_OF
+from state.queries import CONTACTS, RECORDS, RECORDS_OF, records
 from state.scope import Scope
 from state.tables import CONTACT, RECORD
 from syncline.plan import Contact, SideState
@@ -97,7 +97,7 @@ class Contacts:
         for side in SIDES:
             refs = codec.dumps([member[side] for member in members if side in member])
             values = {"s": self._scope.sync_id, "side": codec.SIDE_NO[side], "refs": refs}
-            rows |= {(side, row.ref): row for row in connection.execute(RECORDS, values)}
+            rows |= {(side, row.ref): row for row in records(connection, RECORDS, values)}
         holds = open_holds(connection, self._scope, (), [ref for member in members for ref in member.values()])
         fresh = []
         for number, member in enumerate(members):
@@ -112,15 +112,15 @@ class Contacts:
             return []
         values = {"s": self._scope.sync_id, "ids": codec.dumps(ids)}
         losers = {row.id: row.merged_into for row in connection.execute(_LOSERS, values)}
-        records: dict[int, list[Any]] = {}
-        for row in connection.execute(RECORDS_OF, {**values, "ids": codec.dumps([*ids, *losers])}):
-            records.setdefault(row.contact_id, []).append(row)
+        rows: dict[int, list[Any]] = {}
+        for row in records(connection, RECORDS_OF, {**values, "ids": codec.dumps([*ids, *losers])}):
+            rows.setdefault(row.contact_id, []).append(row)
         holds = open_holds(connection, self._scope, ids)
         found = {row.id: row for row in connection.execute(CONTACTS, values)}
-        lost: dict[int, list[Any]] = {i: [row for row in records.get(i, ()) if _merged(row) and row.dirty == 1] for i in ids}
+        lost: dict[int, list[Any]] = {i: [row for row in rows.get(i, ()) if _merged(row) and row.dirty == 1] for i in ids}
         for loser, winner in sorted(losers.items()):
-            lost[winner] += _left_behind(records.get(loser, ()))
-        return [_contact(found[i], records.get(i, ()), lost[i], holds) for i in ids if i in found]
+            lost[winner] += _left_behind(rows.get(loser, ()))
+        return [_contact(found[i], rows.get(i, ()), lost[i], holds) for i in ids if i in found]
 
     def load_contact(self, contact_id: int) -> Contact | None:
         """One contact, dirty or not; None when there is none of that number."""

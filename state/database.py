@@ -24,8 +24,8 @@ from syncline.errors import UsageError
 
 PRAGMAS = (
     # Rows are a kilobyte or two: large pages hold them with less waste, and are written less often in a first load. Must come first.
-    "page_size=16384", "journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "cache_size=-6000", "secure_delete=ON",
-    "temp_store=MEMORY",
+    "page_size=16384", "journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "cache_size=-6000",
+    "secure_delete=ON", "temp_store=MEMORY",
 )  # fmt: skip
 
 Row = dict[str, Any]

@@ -41,7 +41,7 @@ _HEAR = sa.text(
 # The base goes along: what the merge left as it was is no change, and what the other side edited meanwhile is one.
 _TAKE = sa.text(
     "UPDATE record SET contact_id = :contact, pair_ref = NULL, shadow = COALESCE(shadow, (SELECT CASE b.shadow"
-    f" WHEN '{codec.AS_SEEN}' THEN b.seen ELSE b.shadow END FROM record AS b"
+    " WHEN '=' THEN b.seen ELSE b.shadow END FROM record AS b"
     " WHERE b.sync_id = :s AND b.side = :side AND b.ref = :before)) WHERE sync_id = :s AND side = :side AND ref = :ref"
 )
 _MERGED = (

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from state import codec
 from state.database import Row, among, each, upsert
-from state.queries import CONTACTS, RECORDS
+from state.queries import CONTACTS, RECORDS, records
 from state.scope import Scope
 from state.tables import RECORD, SWEPT
 from syncline.cursor import Cursor
@@ -134,7 +134,7 @@ class Observations:
     def _stage(self, connection: sa.Connection, side: Side, observations: Sequence[Observation], force: bool) -> int:
         number = connection.execute(_NEXT, {"s": self._scope.sync_id}).scalar_one()
         refs = codec.dumps([o.record.ref for o in observations])
-        known: dict[str, Any] = {row.ref: row for row in connection.execute(RECORDS, {**self._of(side), "refs": refs}).mappings()}
+        known: dict[str, Any] = {row.ref: row._asdict() for row in records(connection, RECORDS, {**self._of(side), "refs": refs})}
         rows = []
         forgotten = self._forgotten(connection, known)
         for observation in observations:
@@ -162,7 +162,7 @@ class Observations:
         """Those that show their record as it was before we last saw it: what `stage` passes over unless it is forced."""
         refs = codec.dumps([o.record.ref for o in observations])
         with self._scope.read() as connection:
-            known: dict[str, Any] = {row.ref: row for row in connection.execute(RECORDS, {**self._of(side), "refs": refs}).mappings()}
+            known: dict[str, Any] = {row.ref: row._asdict() for row in records(connection, RECORDS, {**self._of(side), "refs": refs})}
         return [o for o in observations if (old := known.get(o.record.ref)) is not None and _stale(old, o.record)]
 
     def begin_sweep(self, side: Side) -> None:

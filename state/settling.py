@@ -18,7 +18,7 @@ from state.database import Row, Values, among, upsert
 from state.holds import open_hold, open_holds
 from state.log import Appender, appending, contact_keys, sealed
 from state.outbox import OutboxRow
-from state.queries import RECORDS, RECORDS_OF
+from state.queries import RECORDS, RECORDS_OF, records
 from state.scope import Scope
 from state.tables import CHANGE_LOG, OUTBOX, RECORD
 from syncline.log import Entry
@@ -39,7 +39,6 @@ _COLUMNS = (
 )  # fmt: skip
 _SHOWN = upsert(RECORD, _COLUMNS, _COLUMNS[:3], _COLUMNS[3:])
 _values = itemgetter(*_COLUMNS)
-_NAMES = tuple(RECORD.columns.keys())
 _CONFIRM = sa.text("UPDATE record SET shadow = :shadow WHERE sync_id = :sync_id AND side = :side AND ref = :ref")
 _DETACH = sa.text(
     "UPDATE record SET contact_id = NULL, dirty = 0, liveness = CASE WHEN liveness = 0 THEN 2 ELSE liveness END"
@@ -122,13 +121,13 @@ class _Batch:
 
     def _load(self, results: Sequence[Settled]) -> None:
         ids = codec.dumps([settled.row.contact_id for settled in results])
-        for row in self._connection.execute(RECORDS_OF, {"s": self._scope.sync_id, "ids": ids}):
-            self._know(dict(zip(_NAMES, row, strict=True)))
+        for row in records(self._connection, RECORDS_OF, {"s": self._scope.sync_id, "ids": ids}):
+            self._know(row._asdict())
         for side, number in codec.SIDE_NO.items():
             refs = {s.ref for s in results if s.ref is not None and s.row.side == side and (number, s.ref) not in self._known}
             values = {"s": self._scope.sync_id, "side": number, "refs": codec.dumps(sorted(refs))}
-            for row in self._connection.execute(RECORDS, values) if refs else ():
-                self._know(dict(zip(_NAMES, row, strict=True)))
+            for row in records(self._connection, RECORDS, values) if refs else ():
+                self._know(row._asdict())
 
     def _know(self, row: Row) -> None:
         self._known[row["side"], row["ref"]] = row

@@ -12,6 +12,7 @@ from syncline.draft import Draft, changed_at, finish, hold_field
 from syncline.errors import Recovery, SyncError
 from syncline.log import Entry
 from syncline.mapping import CompiledMapping, Field, Route
+from syncline.merge import Values
 from syncline.plan import ALL_SHOWN, ContactPlan, Hold, SideState, Traits, Write
 from syncline.records import MISSING, Native, Side, Value, is_blank, other
 
@@ -20,16 +21,21 @@ def create(mapping: CompiledMapping, draft: Draft, source: Side, traits: Mapping
     """One create across, with all that may travel; no entry and no write when scope, policy or a missing value forbid it."""
     contact, target = draft.contact, other(source)
     native = contact.sides[source].seen
-    read = [(route, *_read(route, native)) for route in mapping.routes[source]]
-    shown = {route.field.name: value for route, value, _ in read}
-    policy = mapping.policy
+    policy, shown = mapping.policy, Values(mapping, source, native)
     if contact.state not in ("new", "active") or not (
         (source not in policy.scope or policy.scope[source](shown, native))
         and (target not in policy.create or policy.create[target](shown, native))
     ):
         return finish(draft, contact.state)
     put, view = draft.put[target], draft.view
-    for route, value, error in read:
+    for route in mapping.routes[source]:
+        if route.as_is is not None:  # most fields of a first load: no lens, no refusal, nothing to judge
+            here, across, most = route.as_is
+            text = native.get(here)
+            if type(text) is str and 0 < len(text) <= most and not text.isspace():
+                view[route.field.name] = put[across] = text
+                continue
+        value, error = _read(route, native)
         if error is not None or route.put is None or route.field.consent:
             _create_special(route, value, error, draft, source, traits[source])
         elif value is not None and value is not MISSING and not is_blank(value):

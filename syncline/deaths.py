@@ -14,7 +14,7 @@ from syncline.draft import Draft, anchor_of, finish, place
 from syncline.errors import Recovery, SyncError
 from syncline.log import Entry
 from syncline.mapping import CompiledMapping
-from syncline.merge import read_field, values
+from syncline.merge import Values, read_field
 from syncline.plan import Contact, ContactPlan, Hold, SideState, Traits, Write
 from syncline.records import MISSING, SIDES, Side, other
 
@@ -74,7 +74,7 @@ def undelete(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, tr
     """
     contact, state = draft.contact, draft.contact.sides[dead]
     seen = contact.sides[alive].seen
-    if alive in mapping.policy.scope and not mapping.policy.scope[alive](values(mapping, alive, seen), seen):
+    if alive in mapping.policy.scope and not mapping.policy.scope[alive](Values(mapping, alive, seen), seen):
         return finish(draft, contact.state)
     if state.liveness != "archived" or not traits[dead].can_restore:
         reason = f"it is live again in {TITLE[alive]}, and {TITLE[dead]} cannot bring its record back"

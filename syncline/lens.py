@@ -22,23 +22,29 @@ class Step:
     """A value lens. `get` goes native → canonical, `put` canonical → native; both take and give None for blank and may raise a HOLD error.
 
     `lossy`: `put` may shorten (a 40-character limit): PutGet holds only for values that fit. `two_way` False: there is no `put`.
+    `as_is`: a text that is no mere space and has at most so many characters passes both ways unchanged.
     """
 
     get: Callable[[Any], Any]
     put: Callable[[Any], Any]
     lossy: bool = False
     two_way: bool = True
+    as_is: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Lens:
-    """One canonical field on one side. `names`: the native fields it reads. `get` gives MISSING when a name was not shown."""
+    """One canonical field on one side. `names`: the native fields it reads. `get` gives MISSING when a name was not shown.
+
+    `as_is`: as a Step's, of the only native name and a record that does not show it yet.
+    """
 
     names: tuple[str, ...]
     get: Callable[[Native], Value]
     put: Callable[[Value, Native], dict[str, Any]]
     lossy: bool = False
     two_way: bool = True
+    as_is: int = 0
 
 
 IDENTITY = Step(get=lambda value: value, put=lambda value: value)
@@ -56,6 +62,7 @@ def compose(first: Step, second: Step) -> Step:
         put=lambda value: put1(put2(value)),
         lossy=first.lossy or second.lossy,
         two_way=first.two_way and second.two_way,
+        as_is=min(first.as_is, second.as_is),
     )
 
 
@@ -67,7 +74,7 @@ def at(name: str, step: Step) -> Lens:
         value = native.get(name, MISSING)
         return value if value is MISSING else step_get(value)
 
-    return Lens((name,), get, lambda value, _native: {name: step_put(value)}, step.lossy, step.two_way)
+    return Lens((name,), get, lambda value, _native: {name: step_put(value)}, step.lossy, step.two_way, step.as_is)
 
 
 def project(lens: Lens, value: Value, native: Native) -> Value:

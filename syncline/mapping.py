@@ -119,11 +119,15 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How one field travels to a new record: `get` from the source's native fields, `put` into the target's, None where it may not go."""
+    """How one field travels to a new record: `get` from the source's native fields, `put` into the target's, None where it may not go.
+
+    `as_is`: (native name here, native name across, characters) of a field whose texts travel as they are, up to so many characters.
+    """
 
     field: Field
     get: Callable[[Native], Value]
     put: Callable[[Value, Native], dict[str, Any]] | None
+    as_is: tuple[str, str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +147,22 @@ class CompiledMapping:
     source: str = ""
     routes: MappingOf[Side, tuple[Route, ...]] = field(init=False, repr=False, compare=False)
     required: MappingOf[Side, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+    _named: MappingOf[str, Field] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "routes", {source: tuple(_route(f, source) for f in self.fields) for source in SIDES})
         required = {side: tuple(f.name for f in self.fields if side in f.required_in and f.may_write(side)) for side in SIDES}
         object.__setattr__(self, "required", required)
+        object.__setattr__(self, "_named", {f.name: f for f in self.fields})
 
     def field(self, name: str) -> Field:
         """The field of that name; KeyError if there is none."""
-        return {f.name: f for f in self.fields}[name]
+        return self._named[name]
 
 
 def _route(field_: Field, source: Side) -> Route:
     target = other(source)
-    return Route(field_, field_.lenses[source].get, field_.lenses[target].put if field_.may_write(target) else None)
+    here, across = field_.lenses[source], field_.lenses[target]
+    most = 0 if field_.consent or not field_.may_write(target) else min(here.as_is, across.as_is)
+    as_is = (here.names[0], across.names[0], most) if most else None
+    return Route(field_, here.get, across.put if field_.may_write(target) else None, as_is)

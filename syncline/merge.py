@@ -15,7 +15,7 @@ quiet: `project` asks the side's own lens what it would show.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from syncline.conflict import JUDGES_EVERY_MOVE, TITLE, Dispute, Evidence, Grade, Ruling, decide
@@ -184,6 +184,17 @@ def read_field(field: Field, side: Side, native: Native | None) -> tuple[Value, 
         return MISSING, error
 
 
-def values(mapping: CompiledMapping, side: Side, native: Native | None) -> dict[str, Value]:
-    """Every canonical value one side shows; MISSING where it was not shown or cannot be read."""
-    return {field.name: read_field(field, side, native)[0] for field in mapping.fields}
+class Values(Mapping[str, Value]):
+    """Every canonical value one side shows, read when it is asked for; MISSING where it was not shown or cannot be read."""
+
+    def __init__(self, mapping: CompiledMapping, side: Side, native: Native | None) -> None:
+        self._mapping, self._side, self._native = mapping, side, native
+
+    def __getitem__(self, name: str) -> Value:
+        return read_field(self._mapping.field(name), self._side, self._native)[0]
+
+    def __iter__(self) -> Iterator[str]:
+        return (field.name for field in self._mapping.fields)
+
+    def __len__(self) -> int:
+        return len(self._mapping.fields)

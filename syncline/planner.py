@@ -24,7 +24,7 @@ from syncline.deaths import DEAD, archive, bury_losers, died, may_be_ours, undel
 from syncline.draft import Draft, evidence_for, finish, hold_field, keep_base, place, settle, updates
 from syncline.log import Entry
 from syncline.mapping import CompiledMapping, Field
-from syncline.merge import Decision, impose, merge_field, read_field, values
+from syncline.merge import Decision, Values, impose, merge_field, read_field
 from syncline.plan import Contact, ContactPlan, Hold, Traits
 from syncline.records import MISSING, SIDES, Native, Side, Value, is_blank, other
 
@@ -150,7 +150,7 @@ def _restricted(
 
 def _in_scope(mapping: CompiledMapping, native: Mapping[Side, Native]) -> bool:
     return all(
-        mapping.policy.scope[side](values(mapping, side, native[side]), native[side]) for side in SIDES if side in mapping.policy.scope
+        mapping.policy.scope[side](Values(mapping, side, native[side]), native[side]) for side in SIDES if side in mapping.policy.scope
     )
 
 
@@ -162,7 +162,7 @@ def _left_scope(mapping: CompiledMapping, draft: Draft, native: Mapping[Side, Na
         return finish(draft, "unlinked")
     if leave == "archive":
         outside = next(
-            s for s in SIDES if s in mapping.policy.scope and not mapping.policy.scope[s](values(mapping, s, native[s]), native[s])
+            s for s in SIDES if s in mapping.policy.scope and not mapping.policy.scope[s](Values(mapping, s, native[s]), native[s])
         )
         return finish(draft, "deleted", [archive(draft, other(outside), "left the scope", traits)])
     for field_ in mapping.fields:

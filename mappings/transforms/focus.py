@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mappings.transforms.native import dress
+from mappings.transforms.native import RETYPED, dress
 from syncline.errors import Rejected, SyncError
 from syncline.lens import Lens, Step
 from syncline.mapping import Canon
@@ -34,7 +34,8 @@ def focus(name: str, step: Step, canon: Canon, info: FieldInfo | None = None) ->
             refusal.field = refusal.field or name
             raise
 
-    return Lens(beside.names, beside.get, put_named, beside.lossy, beside.two_way)
+    as_is = 0 if info is not None and info.type in RETYPED else step.as_is
+    return Lens(beside.names, beside.get, put_named, beside.lossy, beside.two_way, as_is)
 
 
 def focus_beside(

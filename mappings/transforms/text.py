@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from typing import Any
 
@@ -13,7 +14,8 @@ from syncline.lens import Step
 def text(*, trim: bool = True, max: int | None = None) -> Step:
     """`trim`: only spaces is blank. `max`: the side holds that many characters; never cuts a letter from its accents."""
     get = _read if trim else _read_spaces_too
-    return Step(get=get, put=_whole if max is None else lambda value: _cut(value, max), lossy=max is not None)
+    put = _whole if max is None else lambda value: _cut(value, max)
+    return Step(get=get, put=put, lossy=max is not None, as_is=sys.maxsize if max is None else max)
 
 
 def _read(shown: Any) -> str | None:

@@ -236,4 +236,5 @@ class World:
         far = FAR[write.side]
         if write.confirms:
             seen = self.vendors[far][kept.refs[far]].fields
-            kept.shadows[far] = {**(kept.shadows.get(far) or {}), **{name: seen[name] for name in (seen if write.confirms == ("*",) else write.confirms) if name in seen}}
+            names = seen if write.confirms == self.k.plan.ALL_SHOWN else write.confirms
+            kept.shadows[far] = {**(kept.shadows.get(far) or {}), **{name: seen[name] for name in names if name in seen}}

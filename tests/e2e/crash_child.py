@@ -8,9 +8,11 @@ The child is forked from a process that has everything imported: a crash costs a
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,17 +24,37 @@ from sqlalchemy.engine.default import DefaultDialect
 READS = ("/search", "/batch/read", "/access-token-info")
 
 
+class Trace:
+    """What a child last told: how many boundaries it has passed, and the name of the last. Its parent reads it when the child is dead."""
+
+    SIZE = 256
+
+    def __init__(self) -> None:
+        self._shared = mmap.mmap(-1, self.SIZE)
+        self.tell(0, "the start")
+
+    def tell(self, count: int, name: str) -> None:
+        self._shared[:] = f"{count} {name}".encode()[: self.SIZE].ljust(self.SIZE)
+
+    def told(self) -> tuple[int, str]:
+        count, _, name = self._shared[:].decode(errors="replace").rstrip().partition(" ")
+        return int(count), name
+
+
 @dataclass
 class Boundaries:
     """Counts boundaries of this process; dies at number `fatal` (0: never). `names` tells what each was, for the report of a failure."""
 
     fatal: int = 0
+    trace: Trace | None = None
     names: list[str] = field(default_factory=list)
     _lock: Any = field(default_factory=threading.Lock)
 
     def tick(self, name: str) -> None:
         with self._lock:
             self.names.append(name)
+            if self.trace:
+                self.trace.tell(len(self.names), name)
             if len(self.names) == self.fatal:
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -76,8 +98,8 @@ class Boundaries:
         DefaultDialect.do_commit = do_commit  # type: ignore[method-assign]
 
 
-def forked(act: Callable[[], None]) -> int:
-    """Run `act` in a child; its exit: 0 when it ended, 1 when it failed, -9 when it was killed."""
+def forked(act: Callable[[], None], killed_after_s: float | None = None) -> int:
+    """Run `act` in a child; its exit: 0 when it ended, 1 when it failed, -9 when it was killed: by itself, or from here after some time."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -90,5 +112,8 @@ def forked(act: Callable[[], None]) -> int:
             traceback.print_exc()
         finally:
             os._exit(code)
+    if killed_after_s is not None:
+        time.sleep(killed_after_s)
+        os.kill(child, signal.SIGKILL)  # not reaped yet: nobody else can have its number
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)

@@ -8,10 +8,8 @@ from __future__ import annotations
 import functools
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 
 import flows.reconcile
@@ -19,7 +17,7 @@ import flows.settings
 from flows.round import LEASE_TTL_S, Kind
 from sandbox.handles import Twins
 from sandbox.serve import start_twins
-from tests.databases import postgres_uri
+from tests.databases import postgres_uri, schema
 from tests.e2e.crash_child import Boundaries, forked
 from tests.e2e.crash_history import creates, end_state, play, rest, rounds
 from tests.e2e.world import World
@@ -127,15 +125,6 @@ def test_killed_twice_and_looked_at_in_between(
         world = fresh(twins, tmp_path / "w")
         if crash(world, at, again, look):
             check(world, expected, at, names)
-
-
-@contextmanager
-def schema(uri: str, name: str) -> Iterator[str]:
-    """A schema of its own in a running Postgres."""
-    with psycopg.connect(uri, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")
-        yield f"{uri}&options=-csearch_path%3D{name}"
-        connection.execute(f"DROP SCHEMA {name} CASCADE")
 
 
 @pytest.mark.parametrize("half", [0, 1])

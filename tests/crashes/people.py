@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 from syncline.records import Side
-from tests.crashes.histories import Order, address, belongs
+from tests.crashes.histories import Order
 from tests.e2e.world import World
 
-MARKETING_STAGE = {"lead": "LEAD", "mql": "MQL", "sql": "SQL", "customer": "CUST"}
-CRM_STAGE = {"lead": "lead", "mql": "marketingqualifiedlead", "sql": "salesqualifiedlead", "customer": "customer"}
-NATIVE: dict[Side, dict[str, Any]] = {
+NAMES = ("ann", "bob", "cara", "dan", "eve", "flo", "gil", "hana")
+TAGS = ("newsletter", "webinar", "vip", "trial", "partner", "event")
+CRM_STAGES = ("lead", "marketingqualifiedlead", "salesqualifiedlead", "customer")
+MARKETING_STAGES = ("LEAD", "MQL", "SQL", "CUST")
+NATIVE: dict[Side, dict[str, tuple[str, Callable[[int], Any]]]] = {
     "crm": {
-        "first_name": lambda value: ("firstname", value),
-        "last_name": lambda value: ("lastname", value),
-        "company": lambda value: ("company", value),
-        "tags": lambda value: ("marketing_tags", ";".join(value)),
-        "stage": lambda value: ("lifecyclestage", CRM_STAGE[value]),
+        "first": ("firstname", lambda n: f"First {n}"),
+        "last": ("lastname", lambda n: f"Last {n}"),
+        "company": ("company", lambda n: f"Firm {n}"),
+        "stage": ("lifecyclestage", lambda n: CRM_STAGES[n % 4]),
+        "tags": ("marketing_tags", lambda n: ";".join(_tags(n))),
     },
     "marketing": {
-        "first_name": lambda value: ("FNAME", value),
-        "last_name": lambda value: ("LNAME", value),
-        "company": lambda value: ("COMPANY", value),
-        "tags": lambda value: ("tags", list(value)),
-        "stage": lambda value: ("STAGE", MARKETING_STAGE[value]),
+        "first": ("FNAME", lambda n: f"First {n}"),
+        "last": ("LNAME", lambda n: f"Last {n}"),
+        "company": ("COMPANY", lambda n: f"Firm {n}"),
+        "stage": ("STAGE", lambda n: MARKETING_STAGES[n % 4]),
+        "tags": ("tags", lambda n: _tags(n)),
     },
 }
 MAY_BE_REFUSED = ("create", "change_email")
@@ -44,20 +48,31 @@ def play(world: World, order: Order) -> bool:
         return False
 
 
-def _find(world: World, side: Side, who: str) -> dict[str, Any] | None:
+def _tags(n: int) -> list[str]:
+    """None, one or several, by the bits of the number."""
+    return [tag for at, tag in enumerate(TAGS) if n >> at & 1]
+
+
+def _address(who: int, number: int | None = None) -> str:
+    return f"{NAMES[who]}@people.example" if number is None else f"{NAMES[who]}.{number}@people.example"
+
+
+def _find(world: World, side: Side, who: int) -> dict[str, Any] | None:
+    """The live record with an address that is, or once was changed to be, this person's."""
     twin, email = (world.crm, "email") if side == "crm" else (world.marketing, "email_address")
-    return next((r for r in twin.records() if r["state"] == "live" and belongs(r.get(email) or "", who)), None)
+    return next((r for r in twin.records() if r["state"] == "live" and re.match(rf"{NAMES[who]}[.@]", r.get(email) or "")), None)
 
 
 def _native(order: Order) -> dict[str, Any]:
-    return dict(NATIVE[order.side][name](value) for name, value in order.fields)
+    named = {name: NATIVE[order.side][name] for name, _ in order.fields}
+    return {named[name][0]: named[name][1](n) for name, n in order.fields}
 
 
 def _create(world: World, twin: Any, order: Order, _: Any) -> bool:
     if order.side == "crm":
-        twin.edit("create", fields={"email": address(order.who), **_native(order)})
+        twin.edit("create", fields={"email": _address(order.who), **_native(order)})
     else:
-        twin.edit("create", email=address(order.who), fields=_native(order))
+        twin.edit("create", email=_address(order.who), fields=_native(order))
     return True
 
 
@@ -67,14 +82,14 @@ def _update(world: World, twin: Any, order: Order, found: dict[str, Any]) -> boo
 
 
 def _merge(world: World, twin: Any, order: Order, found: dict[str, Any]) -> bool:
-    loser = _find(world, order.side, order.to)
+    loser = _find(world, order.side, order.loser)
     if loser is not None:
         twin.edit("merge", winner=found["id"], loser=loser["id"])
     return loser is not None
 
 
 def _change_email(world: World, twin: Any, order: Order, found: dict[str, Any]) -> bool:
-    twin.edit("change_email", id=found["id"], to=order.to)
+    twin.edit("change_email", id=found["id"], to=_address(order.who, order.number))
     return True
 
 

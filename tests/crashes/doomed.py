@@ -8,11 +8,11 @@ as it was after the boundary before; a read changes nothing. Whoever has died wr
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,10 +22,12 @@ import sqlalchemy as sa
 
 from flows.round import LEASE_TTL_US, Kind
 from flows.settings import Context
+from state.store import Store
 from syncline.errors import GuardTripped
 from syncline.records import SIDES, Side
 from tests.crashes.histories import Act, Order
 from tests.simulation import people
+from tests.simulation.mapping import loaded
 from tests.simulation.world import Crash, S, World
 
 LONG_S = 3600
@@ -52,9 +54,9 @@ class Image:
 class Doomed(World):
     """`passed`: the boundaries so far; it dies at number `fatal` (0: never)."""
 
-    passed: list[str]
-    fatal: int
-    dead: bool
+    def __init__(self, setup: Mapping[str, Any], seed: str) -> None:
+        super().__init__(setup, seed)
+        self.live_on()
 
     def live_on(self, fatal: int = 0) -> None:
         """A new program, which shall die at that boundary."""
@@ -72,12 +74,20 @@ class Doomed(World):
     # ---- where the boundaries are
 
     def open(self) -> Context:
-        context = super().open()
-        context.checkpoints = self.folder / "checkpoints.jsonl"
-        self._around_commits(context.store.database.engine)
-        for port in context.connectors.values():
+        """A program started anew, but for what SQLAlchemy has compiled already: its connections and all that it remembers are new."""
+        rules = loaded(self.vendors["crm"].profile.name, self.vendors["marketing"].profile.name, self.variant)
+        ports = {side: self._port(side) for side in SIDES}
+        for port in ports.values():
             port.push = partial(self._answered, port.push)  # type: ignore[method-assign]
-        return context
+        sync = self.store.sync(rules.model.name, bytes(32))
+        own: dict[str, Any] = {"clock": lambda: self.now_us, "random_bytes": self.secrets.randbytes, "in_turn": True}
+        return Context(rules, self.store, sync, ports, self.folder / "checkpoints.jsonl", **own)
+
+    @cached_property
+    def store(self) -> Store:
+        store = Store.open(f"sqlite:///{self.database}")
+        self._around_commits(store.database.engine)
+        return store
 
     def _around_commits(self, engine: sa.Engine) -> None:
         """The event knows whether a transaction writes; the dialect is told of the commit itself."""

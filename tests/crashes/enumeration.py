@@ -38,12 +38,14 @@ class Outcome:
     seconds: float = 0.0
 
 
-def enumerate_crashes(seed: int, pairs: bool = True, until: float | None = None) -> Outcome:
-    """Try every crash of one history. `until`: the time of `time.monotonic` after which no further one is begun."""
+def enumerate_crashes(seed: int, pairs: bool = True, until: float | None = None, patience: int | None = None) -> Outcome:
+    """Try every crash of one history. No further one is begun after the time `until` (as `time.monotonic` tells it), nor after as many
+    violations as there is `patience` for.
+    """
     began = time.monotonic()
     world = Doomed(setup(seed), f"crash-{seed}")
     try:
-        outcome = _Enumeration(world, history(seed, SMALL), seed, until).run(pairs)
+        outcome = _Enumeration(world, history(seed, SMALL), seed, until, patience).run(pairs)
     finally:
         world.close()
     outcome.seconds = time.monotonic() - began
@@ -65,24 +67,32 @@ def setup(seed: int) -> dict[str, object]:
 class _Enumeration:
     """One history. `before`: what was there before each of our parts; `courses`: the boundaries of each; `ends`: what each came to."""
 
-    def __init__(self, world: Doomed, acts: tuple[Act, ...], seed: int, until: float | None) -> None:
-        self.world, self.acts, self.until = world, acts, until
+    def __init__(self, world: Doomed, acts: tuple[Act, ...], seed: int, until: float | None, patience: int | None) -> None:
+        self.world, self.acts, self.until, self.patience = world, acts, until, patience
         self.outcome = Outcome(seed)
         self.before: list[Image] = []
         self.courses: list[list[str]] = []
         self.ends: list[Facts] = []
 
     def run(self, pairs: bool) -> Outcome:
-        self._without_crash()
+        try:
+            self._without_crash()
+        except Stuck as stuck:
+            self.outcome.violations.append(f"seed {self.outcome.seed}, without a crash: {stuck}")
+            return self.outcome
         self.outcome.boundaries.update(name for course in self.courses for name in course)
         short = pairs and self.outcome.boundaries.total() < SHORT
         for number, course in enumerate(self.courses):
             for at in range(1, len(course) + 1):
-                if self.until is not None and time.monotonic() > self.until:
+                if self._enough():
                     self.outcome.whole = False
                     return self.outcome
                 self._crash(number, at, short)
         return self.outcome
+
+    def _enough(self) -> bool:
+        late = self.until is not None and time.monotonic() > self.until
+        return late or (self.patience is not None and len(self.outcome.violations) >= self.patience)
 
     def _without_crash(self) -> None:
         for number, act in enumerate(self.acts):
@@ -97,7 +107,7 @@ class _Enumeration:
         self.world.restore(self.before[number])
         where = f"act {number}, boundary {at} ({self.courses[number][at - 1]})"
         if self.world.our_part(self.acts[number], at):
-            self.outcome.violations.append(f"{where}: was not reached the second time")
+            self.outcome.violations.append(f"seed {self.outcome.seed}, {where}: was not reached the second time")
             return
         after = self.world.image()
         self.outcome.points += 1

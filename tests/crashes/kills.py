@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from unittest.mock import patch
 
@@ -253,7 +253,7 @@ def main() -> int:
         tally = sample(asked.kills, asked.seed, asked.minutes, asked.postgres, progress)
     show(tally, console)
     if asked.json:
-        print(json.dumps({**asdict(tally), "killed": tally.killed}))
+        print(json.dumps({each.name: getattr(tally, each.name) for each in fields(tally)} | {"killed": tally.killed}))
     return 1 if tally.violations else 0
 
 

@@ -1,0 +1,87 @@
+"""Every crash of many histories: `python -m tests.crashes --histories 200 [--pairs] [--seed S] [--minutes M] [--jobs J] [--json]`.
+
+Histories have the seeds from S on. Ends with 1 when a crash made a difference, and names the seed and the boundary.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from multiprocessing import get_context
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tests.crashes.enumeration import Outcome, enumerate_crashes
+
+
+def enumerate_all(seeds: range, pairs: bool, until: float | None, jobs: int) -> Iterator[Outcome]:
+    """Outcomes as they come; histories for which there is no time are left out."""
+    one = partial(_unless_late, pairs=pairs, until=until)
+    if jobs == 1:
+        yield from filter(None, map(one, seeds))
+        return
+    with get_context("spawn").Pool(jobs) as pool:
+        yield from filter(None, pool.imap_unordered(one, seeds))
+
+
+def _unless_late(seed: int, pairs: bool, until: float | None) -> Outcome | None:
+    return None if until is not None and time.monotonic() > until else enumerate_crashes(seed, pairs, until)
+
+
+def summed(outcomes: list[Outcome]) -> dict[str, object]:
+    """The figures of a run."""
+    return {
+        "histories": len(outcomes),
+        "whole": sum(outcome.whole for outcome in outcomes),
+        "points": sum(outcome.points for outcome in outcomes),
+        "pairs": sum(outcome.pairs for outcome in outcomes),
+        "boundaries": dict(sum((outcome.boundaries for outcome in outcomes), Counter())),
+        "violations": [violation for outcome in outcomes for violation in outcome.violations],
+    }
+
+
+def show(figures: dict[str, object], seconds: float, console: Console) -> None:
+    table = Table("histories", "crash points", "pairs", "violations", title=f"crashes in process, {seconds:.0f} s")
+    violations = figures["violations"]
+    assert isinstance(violations, list)
+    table.add_row(f"{figures['histories']} ({figures['whole']} whole)", str(figures["points"]), str(figures["pairs"]), str(len(violations)))
+    console.print(table)
+    console.print(f"boundaries: {figures['boundaries']}")
+    for violation in violations:
+        console.print(violation, style="red", markup=False)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.crashes", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--histories", type=int, default=200)
+    parser.add_argument("--pairs", action="store_true", help="also a second crash, in short histories")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    console, began, outcomes = Console(stderr=True), time.monotonic(), list[Outcome]()
+    until = began + asked.minutes * 60 if asked.minutes else None
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("histories", total=asked.histories)
+        for outcome in enumerate_all(range(asked.seed, asked.seed + asked.histories), asked.pairs, until, asked.jobs):
+            outcomes.append(outcome)
+            wrong = sum(len(each.violations) for each in outcomes)
+            progress.update(task, advance=1, description=f"{sum(each.points for each in outcomes)} crashes, {wrong} violations")
+    figures = summed(outcomes)
+    show(figures, time.monotonic() - began, console)
+    if asked.json:
+        print(json.dumps({**figures, "seed": asked.seed, "seconds": time.monotonic() - began}))
+    return 1 if figures["violations"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -18,7 +18,7 @@ from flows.sender import Pushed, Sender, applied, find, note_world, read
 from flows.settings import Context
 from state.outbox import OutboxRow
 from state.settling import Settled
-from syncline.errors import AlreadyExists, OutcomeUnknown, Recovery, Rejected, SyncError
+from syncline.errors import AlreadyExists, OutcomeUnknown, Recovery, Rejected, SyncError, Unreachable
 from syncline.plan import ALL_SHOWN, Hold
 from syncline.ports import Change, Receipt
 from syncline.records import SIDES, Record, Side, other
@@ -70,18 +70,31 @@ def _send(sender: Sender, rows: list[OutboxRow], settled: list[Settled]) -> None
     waiting = {row.key: row for row in rows}
     try:
         for receipt in _receipts(sender, rows):
-            row = waiting.pop(receipt.key)
-            settled.append(_settle_one(sender, row, receipt))
+            row = waiting[receipt.key]
+            if not _only_the_key_knows(sender, row, receipt.error):
+                del waiting[receipt.key]
+                settled.append(_settle_one(sender, row, receipt))
         if waiting:
             raise OutcomeUnknown(f"{sender.connector.title} did not answer for {len(waiting)} writes of a batch")
     except OutcomeUnknown as error:
-        settled += [_settle_one(sender, row, Receipt(row.key, row.ref, error=error)) for row in waiting.values()]
+        unborn = [row for row in waiting.values() if _only_the_key_knows(sender, row, error)]
+        settled += [_settle_one(sender, row, Receipt(row.key, row.ref, error=error)) for row in waiting.values() if row not in unborn]
+        if unborn:
+            raise Unreachable(f"{sender.connector.title} did not say whether {len(unborn)} records were made; it is asked again") from error
     except SyncError as error:
         if error.recovery is Recovery.RETRY:  # nothing of the rest was written
             settled += [_failed(sender, row, error) for row in waiting.values()]
         raise
     finally:
         _finish(sender, settled)
+
+
+def _only_the_key_knows(sender: Sender, row: OutboxRow, error: SyncError | None) -> bool:
+    """A create without an answer that no look-up can find: it stays marked as sending, and is sent again by the change's own key.
+
+    Decided anew it would have another key, and the record would be made twice.
+    """
+    return row.kind == "create" and isinstance(error, OutcomeUnknown) and not sender.connector.capabilities.create_key
 
 
 def _receipts(sender: Sender, rows: Sequence[OutboxRow]) -> Iterator[Receipt]:

@@ -38,12 +38,14 @@ _HEAR = sa.text(
     "UPDATE record SET contact_id = :contact, dirty = 1 WHERE sync_id = :s AND side = :side AND ref = :ref"
     " AND (contact_id IS NULL OR contact_id = :contact)"
 )
-# The base goes along: what the merge left as it was is no change, and what the other side edited meanwhile is one.
+# The base goes along: what the merge left as it was is no change, and what the other side edited meanwhile is one. But of a record that an
+# ended contact left behind, nothing was ever agreed with this one.
 _TAKE = sa.text(
-    "UPDATE record SET contact_id = :contact, pair_ref = NULL, shadow = COALESCE(shadow, (SELECT CASE b.shadow"
-    " WHEN '=' THEN b.seen ELSE b.shadow END FROM record AS b"
-    " WHERE b.sync_id = :s AND b.side = :side AND b.ref = :before)) WHERE sync_id = :s AND side = :side AND ref = :ref"
+    "UPDATE record SET contact_id = :contact, pair_ref = NULL, shadow = CASE WHEN contact_id IS NULL THEN COALESCE(shadow, (SELECT"
+    " CASE b.shadow WHEN '=' THEN b.seen ELSE b.shadow END FROM record AS b"
+    " WHERE b.sync_id = :s AND b.side = :side AND b.ref = :before)) END WHERE sync_id = :s AND side = :side AND ref = :ref"
 )
+_OWNER = sa.text("SELECT contact_id FROM record WHERE sync_id = :s AND side = :side AND ref = :ref")
 _MERGED = (
     sa.text("UPDATE contact SET state = 'merged', merged_into = :winner WHERE sync_id = :s AND id = :loser"),
     sa.text("UPDATE contact SET merged_into = :winner WHERE sync_id = :s AND merged_into = :loser"),
@@ -137,13 +139,18 @@ class Merging:
                 return
             for ref in merge.absorbed:
                 connection.execute(_HEAR, {**of, "ref": ref, "contact": merge.winner})
-            keys = contact_keys(connection, scope, [merge.winner, *merge.losers])
+            owner = connection.execute(_OWNER, {**of, "ref": merge.survivor}).scalar()
+            keys = contact_keys(connection, scope, [merge.winner, *merge.losers, *([] if owner is None else [owner])])
             held = connection.execute(RECORDS_OF, {"s": scope.sync_id, "ids": codec.dumps([merge.winner])}).all()
             mine = [row for row in held if SIDES[row.side] == merge.side]
             if merge.survivor not in [row.ref for row in mine]:
                 old = best(mine).get(merge.side)
                 before = old.ref if old is not None else None
                 connection.execute(_TAKE, {**of, "ref": merge.survivor, "contact": merge.winner, "before": before})
+                if owner is not None:
+                    reason = "the vendor merged another contact's record into this one, which an ended contact had left behind"
+                    left = Entry("rebind", owner, side=merge.side, ref=merge.survivor, old=merge.survivor, rule="merge", reason=reason)
+                    log.add(left, keys.get(owner))
                 entry = Entry(
                     kind="rebind", contact_id=merge.winner, side=merge.side, ref=merge.survivor, old=before,
                     new=merge.survivor, rule="merge", reason="the vendor merged this contact's record into another",

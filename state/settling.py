@@ -189,8 +189,8 @@ class _Batch:
         fields = dict(echo.fields.items())
         shadow, moved = self._shadow(row, fields, mine or there, settled.found)
         base["dirty"] = 1 if late or moved or (row.kind != "create" and base["dirty"] == 1) else 0
-        if late:
-            base["shadow"] = codec.dumps(shadow)
+        if late:  # the digest too must stay that of what we know, or nobody would notice that the vendor has gone back
+            base |= {"shadow": codec.dumps(shadow), "digest": old["digest"]}
             return base
         seen = codec.native(old["seen"], f"record {row.side}/{ref}, seen") | fields if old is not None else fields
         base |= {

@@ -179,7 +179,7 @@ def _stage(context: Context, side: Side, pages: Sequence[Page], found: Observed)
     looked = _Looked(context, side)
     for page in pages:
         looked.at(page)
-    fresh, last = looked.fresh, pages[-1]
+    fresh, last = _believed(context, side, looked.fresh), pages[-1]
     moved = context.sync.stage(
         side, fresh, last.cursor, looked.live if found.full else (), now_us=context.clock(), refreshed=looked.refreshed
     )
@@ -190,6 +190,17 @@ def _stage(context: Context, side: Side, pages: Sequence[Page], found: Observed)
     found.staged += len(fresh)
     found.unchanged += read - len(fresh)
     found.complete = found.complete or last.complete
+
+
+def _believed(context: Context, side: Side, fresh: list[Observation]) -> list[Observation]:
+    """A list that says otherwise of a record's life, and not of a later time, may be late: such a record is looked up by id.
+
+    Else whom somebody deleted, and we after them, would come back with the next poll.
+    """
+    doubted = {each.record.ref for each in context.sync.doubtful(side, fresh)} if fresh else set()
+    return (
+        [each for each in fresh if each.record.ref not in doubted] + list(read_again(context, side, sorted(doubted))) if doubted else fresh
+    )
 
 
 class _Looked:

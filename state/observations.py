@@ -42,6 +42,9 @@ _MET = (
     .select_from(SWEPT, _each_ref)
     .where(SWEPT.c.sync_id == sa.bindparam("s"), SWEPT.c.side == sa.bindparam("side"))
 )
+_LIVES = sa.select(RECORD.c.ref, RECORD.c.liveness, RECORD.c.modified_us).where(
+    RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("side"), among(RECORD.c.ref, "refs")
+)
 _UNSWEPT = (
     sa.select(RECORD.c.ref)
     .where(RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("side"), RECORD.c.liveness == codec.LIVE)
@@ -165,6 +168,13 @@ class Observations:
             known: dict[str, Any] = {row.ref: row._asdict() for row in records(connection, RECORDS, {**self._of(side), "refs": refs})}
         return [o for o in observations if (old := known.get(o.record.ref)) is not None and _stale(old, o.record)]
 
+    def doubtful(self, side: Side, observations: Sequence[Observation]) -> list[Observation]:
+        """Those that say otherwise of their record's life than we know and are no newer: an index may not have heard of a delete yet."""
+        refs = codec.dumps([o.record.ref for o in observations])
+        with self._scope.read() as connection:
+            known = {row.ref: row for row in connection.execute(_LIVES, {**self._of(side), "refs": refs})}
+        return [o for o in observations if (old := known.get(o.record.ref)) is not None and _disputed(old, o.record)]
+
     def begin_sweep(self, side: Side) -> None:
         """A full listing starts: forget which refs the last one met."""
         with self._scope.write() as connection:
@@ -231,3 +241,8 @@ def _stale(old: Any, record: Record) -> bool:
     """Older than what we know, by the vendor's own clock, and saying the same of the record's life."""
     known, read = old["modified_us"], record.modified_us
     return known is not None and read is not None and read < known and old["liveness"] == codec.LIVENESS_NO[record.liveness]
+
+
+def _disputed(old: Any, record: Record) -> bool:
+    known, read = old.modified_us, record.modified_us
+    return old.liveness != codec.LIVENESS_NO[record.liveness] and (known is None or read is None or read <= known)

@@ -98,6 +98,8 @@ def _merge_one(field_: Field, draft: Draft, native: Mapping[Side, Native], trait
         decision = _still_apart(field_, now, native)
     if field_.consent and draft.contact.losers:
         decision = _restricted(field_, draft.contact, decision, now, native)
+    if field_.consent and decision is None:
+        decision = _untold(field_, draft.contact, now, native)
     if field_.consent and decision is not None:
         _date_restriction(field_, draft, decision, now, evidence)
     if MISSING in now.values():
@@ -143,6 +145,15 @@ def _restricted(
     if not order or order[-1] not in lost or current == order[-1] or MISSING in now.values():
         return decision
     return impose(field_, order[-1], "a record that was merged into this one had opted out", now, native)
+
+
+def _untold(field_: Field, contact: Contact, now: Mapping[Side, Value], native: Mapping[Side, Native]) -> Decision | None:
+    """An agreed opt-out stands until both sides show it: who said so may be merged away by now, and a write of it may have failed."""
+    order = field_.rule.order
+    if not order or contact.view.get(field_.name) != order[-1] or MISSING in now.values():
+        return None
+    decision = impose(field_, order[-1], "an opt-out was agreed, and not every side shows it yet", now, native)
+    return decision if decision.writes else None
 
 
 # ---------------------------------------------------------------- scope

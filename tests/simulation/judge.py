@@ -134,8 +134,9 @@ def _explained(case: Case, name: str, crm: Rec, marketing: Rec) -> bool:
 
 
 def _blanked(case: Case, rec: Rec, name: str) -> bool:
-    """Somebody emptied it: under this mapping, that says nothing."""
-    return any(e.ref == rec.ref and e.field == name and not e.after and e.before for v in case.world.vendors.values() for e in v.effects)
+    """Somebody emptied it, or the vendor's backup did: under this mapping, that says nothing."""
+    effects = [effect for vendor in case.world.vendors.values() for effect in vendor.effects if effect.ref == rec.ref]
+    return any(effect.op == "restored" or (effect.field == name and not effect.after and effect.before) for effect in effects)
 
 
 # ---------------------------------------------------------------- I2
@@ -233,7 +234,7 @@ def everybody_across(case: Case) -> Iterator[Violation]:
             )
             if (contact is not None and partner) or not rec.fields["email"] or taken[address_key(rec.fields["email"])] > 1:
                 continue
-            if case.waits(side, rec, "email") or (state in ("unlinked", "deleted") and _taken_away(case, rec)):
+            if case.waits(side, rec, "email") or (state in ("unlinked", "deleted", "merged") and _taken_away(case, rec)):
                 continue
             yield Violation("I1", f"{side} {rec.ref} (person {rec.who}) has nobody across; contact {contact} is {state or 'not there'}")
 

@@ -188,6 +188,11 @@ class Vendor:
     def back_up(self) -> None:
         self.backup = {rec.ref: rec for rec in self}
 
+    def merged_since_backup(self) -> bool:
+        """No vendor undoes a merge, nor do we promise anything then."""
+        now = {rec.ref for rec in self if rec.life == "merged"}
+        return bool(now - {rec.ref for rec in self.backup.values() if rec.life == "merged"})
+
     def restore_backup(self) -> None:
         """Values, ids and stamps go back; what was made since is as if it had never been."""
         for rec in self:

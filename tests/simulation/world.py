@@ -236,6 +236,7 @@ class World:
         """One step of a history. What has nothing to act on does nothing, so that any step may be left out."""
         kind = step["do"]
         if kind in people.ACTS:
+            self.now_us += (1 + self.rng.randrange(PEOPLE_TAKE_S)) * S + self.rng.randrange(S)
             people.act(self, step)
         elif kind in ("mid", "crash", "rival"):
             self.later.append(Later(step["step"] if kind == "mid" else step, step["calls"]))
@@ -279,7 +280,7 @@ class World:
 
     def _go_back(self, step: Step) -> None:
         vendor = self.vendors[step["side"]]
-        if vendor.backup:
+        if vendor.backup and not vendor.merged_since_backup():
             self.injected["vendor restored"] += 1
             vendor.restore_backup()
 

@@ -347,13 +347,14 @@ def _weighed(vendor: Vendor, effect: Effect) -> str:
 
 
 def no_empty_write(case: Case) -> Iterator[Violation]:
-    """I17: a write changes something."""
+    """I17: a write changes something, where the vendor takes values as they come: nobody can know what others make of them."""
     for side, vendor in case.world.vendors.items():
         writes: dict[tuple[str, int], bool] = {}
         for effect in vendor.effects:
             if effect.engine and effect.field != "*":
                 key = (effect.actor, effect.at_us)
-                writes[key] = writes.get(key, False) or effect.before != effect.after
+                bent = vendor.habits.get(effect.field, "none") != "none"
+                writes[key] = writes.get(key, False) or bent or effect.before != effect.after
         for (actor, _), changed in writes.items():
             if not changed and not case.world.injected:
                 yield Violation("I17", f"{side}: {actor} changed nothing")

@@ -21,9 +21,9 @@ from syncline.ports import Kind
 from syncline.records import SIDES, Side
 
 # By kind, because a vendor's batch holds one kind: mixed batches would cost a call for each. The version is the record's newest, for an
-# earlier write of this very round may have moved it.
+# earlier write of this very round may have moved it; but once the record shows more than our own writes, only the one it was decided on.
 _CLAIM = sa.text(
-    "SELECT o.*, COALESCE(r.version, '') AS version, (SELECT MAX(a.attempts) FROM record AS a WHERE a.sync_id = o.sync_id"
+    "SELECT o.*, CASE r.dirty WHEN 0 THEN r.version END AS version, (SELECT MAX(a.attempts) FROM record AS a WHERE a.sync_id = o.sync_id"
     " AND a.contact_id = o.contact_id) AS attempts FROM outbox AS o LEFT JOIN record AS r ON r.sync_id = o.sync_id AND r.side = o.side"
     " AND r.ref = o.ref WHERE o.sync_id = :s AND o.phase = :phase AND o.side = :side ORDER BY o.kind, o.id LIMIT :limit"
 )

@@ -31,8 +31,10 @@ WITHOUT_FIELD_TRIES = 4
 
 def push(context: Context, run_id: int, progress: Progress) -> Pushed:
     """Carry out the whole outbox. A STOP error is raised once what is known has been settled; a RETRY error ends that side's part."""
-    pushed = Pushed()
-    progress.stage("push", context.sync.outbox_size())
+    pushed, size = Pushed(), context.sync.outbox_size()
+    progress.stage("push", size)
+    if not size:
+        return pushed
     stopped: set[Side] = set()
     for phase in (0, 1):
         for side in SIDES:

@@ -149,6 +149,8 @@ class Plans:
     def drop_plan(self, run_id: int | None = None, keep: Sequence[int] = ()) -> None:
         """Forget that run's plan, or (None) all plans but those of the runs in `keep`. Its observations are still dirty."""
         doomed = [run for run in self.planned_runs() if run not in keep] if run_id is None else [run_id]
+        if not doomed:
+            return
         with self._scope.write() as connection:
             for run in doomed:
                 connection.execute(

@@ -77,7 +77,7 @@ class _Maker:
         """A few steps that belong together."""
         rng = self.rng
         weights: dict[str, float] = {
-            "act": 10, "round": 3.0, "wait": 1.5, "approve": 0.5, "mid": 1.5, "fault": 1.5 * self.trouble, "crash": 0.5 * self.trouble,
+            "act": 10, "round": 2.0, "wait": 1.5, "approve": 0.5, "mid": 1.5, "fault": 1.5 * self.trouble, "crash": 0.5 * self.trouble,
             "rival": 0.3 * self.trouble, "hide": 0.2 * self.trouble, "remap": 0.15 * self.disaster, "back_up": 0.5 * self.disaster,
             "save": 0.5 * self.disaster,
         }  # fmt: skip

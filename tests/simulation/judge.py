@@ -278,8 +278,11 @@ def never_widened(case: Case) -> Iterator[Violation]:
 
 
 def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
-    """The newest no that a round could hear, unless the person agreed again, with proof, since shortly before it."""
-    refused, agreed = 0, 0
+    """The newest no that a round could hear, unless the person agreed again, with proof, since shortly before it.
+
+    What people took back on both sides by hand is gone from both, and was not our doing.
+    """
+    refused, agreed, standing = 0, 0, False
     for side, rec in recs.items():
         words, said = case.world.vendors[side].profile.words, _consents(case.world.vendors[side], rec.ref)
         if any(effect.op == "restored" for effect in said):
@@ -289,7 +292,14 @@ def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
                 refused = max(refused, effect.at_us)
             if effect.actor == "people" and "in" in words and effect.after == words["in"]:
                 agreed = max(agreed, effect.at_us)
-    if not refused or agreed > refused - NEAR_S * 1_000_000 or any(case.waits(side, rec, "consent") for side, rec in recs.items()):
+        spoken = [effect for effect in said if effect.actor == "people"]
+        standing = standing or not spoken or spoken[-1].after == words["out"] or spoken[-1].at_us < refused
+    if (
+        not refused
+        or not standing
+        or agreed > refused - NEAR_S * 1_000_000
+        or any(case.waits(side, rec, "consent") for side, rec in recs.items())
+    ):
         return
     for side, rec in recs.items():
         if rec.fields["consent"] != case.world.vendors[side].profile.words["out"]:

@@ -88,15 +88,15 @@ def stabilize(world: World) -> int:
     quiet = 0
     for number in range(MOST_ROUNDS):
         world.now_us += LONG_S * 1_000_000
-        kind = "sync" if number < 2 or quiet % 2 == 0 else "sweep"
+        kind = "sync" if number < 2 or quiet % 2 == 0 else "sweep"  # the first sweep is the third round
         before = _written(world)
         report = world.round("sweep" if number == 2 else kind)  # type: ignore[arg-type]
         if report is not None and asks(report):
             report = world.round("sync", approve=report.run_id)
         _no_surprise(world)
         quiet = 0 if number < 3 or _busy(world, report, before) else quiet + 1
-        if quiet == 4:
-            return number - 3
+        if quiet == 2:
+            return number - 2
     world.broken("I5", f"still busy after {MOST_ROUNDS} rounds: {_said(report)}")
     return MOST_ROUNDS
 

@@ -262,6 +262,8 @@ class Port:
             raise AlreadyExists("this address is taken", ref=there.ref)
         archived = vendor.at(change.fields.get("email"), "archived") if self.capabilities.merges == "none" else None
         values = {**change.fields, **change.consent}
+        if archived is not None and archived.fields["consent"] == self.profile.words["out"]:
+            values["consent"] = archived.fields["consent"]  # who unsubscribed stays so
         if archived is not None:
             return vendor.put(
                 archived, replace(archived, life="live", fields={**archived.fields, **self._normal(values)}), change.key, "create"

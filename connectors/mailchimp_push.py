@@ -76,7 +76,7 @@ class Writer:
         while chunk := list(islice(changes, BATCH)):
             batchable = [change for change in chunk if change.kind == "update" and _stays(change)]
             yield from self._singly(self._consent, [change for change in chunk if change.kind == "consent"])
-            yield from self._batches("create", [change for change in chunk if change.kind == "create"])
+            yield from self._create([change for change in chunk if change.kind == "create"])
             yield from self._batches("update", [change for change in batchable if "tags" not in change.fields])
             yield from self._batches("retag", [change for change in batchable if "tags" in change.fields])
             yield from self._singly(self._move, [change for change in chunk if change.kind == "update" and not _stays(change)])
@@ -108,18 +108,35 @@ class Writer:
             member = self._call("PATCH", change, {"status": change.consent["status"]})
         return self._echo(change, member)
 
+    def _create(self, changes: Sequence[Change]) -> Iterator[Receipt]:
+        """A member who comes back from the archive has the old tags again, whatever a create says: the new ones follow."""
+        tagged = {change.key: change for change in changes if "tags" in change.fields}
+        late = []
+        for receipt in self._batches("create", changes):
+            change = tagged.get(receipt.key)
+            shown = receipt.record.fields.get("tags") if receipt.record else None
+            if change is None or shown is None or set(shown) == set(change.fields["tags"] or ()):
+                yield receipt
+            else:
+                late.append(_tags(change, str(change.fields[ADDRESS])))
+        yield from self._retag(late) if late else ()
+
+    def _retag(self, rows: Sequence[_Row]) -> Iterator[Receipt]:
+        """The tags of members that were just written without them."""
+        waiting = {row.change.key: row for row in rows}
+        try:
+            for receipt in self._send("retag", rows):
+                del waiting[receipt.key]
+                yield receipt
+        except SyncError as error:
+            yield from self._all(list(waiting.values()), OutcomeUnknown(f"all was written but the tags: {error}"))
+
     def _move(self, change: Change) -> Receipt:
         """An update of one member by its id, with its new address. Tags are no part of a member's own body: they follow."""
         body = to_body(change)
-        tags = body.pop("tags", None)
+        tagged = body.pop("tags", None) is not None
         member = self._call("PATCH", change, body)
-        if tags is None:
-            return self._echo(change, member)
-        address = member["email_address"]
-        try:
-            return next(self._send("retag", [_Row(address.lower(), change, {"email_address": address, "tags": tags})]))
-        except SyncError as error:
-            return Receipt(change.key, change.ref, error=OutcomeUnknown(f"the address was written, the tags were not: {error}"))
+        return self._echo(change, member) if not tagged else next(self._retag([_tags(change, member[ADDRESS])]))
 
     def _restore(self, change: Change) -> Receipt:
         """Back from the archive with the consent asked for. Looked up first: a PUT would make a new member of one deleted for ever."""
@@ -212,6 +229,11 @@ def _row(mode: Mode, change: Change) -> _Row:
     own = to_body(change)
     body = {"status": NO_CONSENT, **own, **change.consent} if mode == "create" else {**own, "email_address": change.anchor["email_address"]}
     return _Row(str(body.get("email_address", "")).strip().lower(), change, body)
+
+
+def _tags(change: Change, address: str) -> _Row:
+    """The change's tags alone."""
+    return _Row(address.strip().lower(), change, {ADDRESS: address, "tags": list(change.fields["tags"] or ())})
 
 
 def _doubtful(row: _Row, problem: Mapping[str, Any] | None) -> bool:

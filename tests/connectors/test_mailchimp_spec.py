@@ -63,7 +63,13 @@ def answer(request):
     status = "archived" if ref == "put-away" and request.method == "GET" else "subscribed"
     one = {"contact_id": ref, "email_address": f"{ref}@people.example", "status": status, "last_changed": "2026-11-21T09:00:00+00:00"}
     named = [
-        {**one, "contact_id": m["email_address"].partition("@")[0], "email_address": m["email_address"]} for m in body.get("members", ())
+        {
+            **one,
+            "contact_id": m["email_address"].partition("@")[0],
+            "email_address": m["email_address"],
+            "tags": [{"name": tag} for tag in m.get("tags", ())],
+        }
+        for m in body.get("members", ())
     ]
     lists = {"account_name": "Ada's Bikes", "name": "Newsletter", "lists": [{"id": "8c1f00", "name": "Newsletter"}]}
     pages = {"merge_fields": [], "members": [], "total_items": 0, "new_members": named, "updated_members": [], "errors": []}
@@ -77,7 +83,7 @@ def change(kind: str, ref: str | None = None, **more) -> Change:
 CHANGES = (
     change("consent", "ada", consent={"status": "unsubscribed"}),
     change("create", fields={"email_address": "new@people.example", "merge_fields.FNAME": "Zoë", "merge_fields.SCORE": 3, "tags": ["a"]}),
-    change("create", fields={"email_address": "asked@people.example", "vip": True}, consent={"status": "pending"}),
+    Change("create-asked", "create", fields={"email_address": "asked@people.example", "vip": True}, consent={"status": "pending"}),
     change("update", "bob", fields={"merge_fields.FNAME": None, "vip": False}),
     change("update", "cy", fields={"tags": ["a", "b"], "language": "de"}),
     change("update", "dee", fields={"email_address": "dee.new@people.example", "merge_fields.FNAME": "Dee"}),

@@ -209,6 +209,19 @@ def test_D_07_made_anew_by_people_after_a_delete_is_a_new_record_and_subscribes_
     assert len([r for r in world.crm.records() if r["state"] == "live" and r["email"] == ADA]) == 1
 
 
+def test_D_07_who_comes_back_from_the_archive_has_the_tags_that_were_written_not_the_old_ones(world: World) -> None:
+    """The vendor gives an archived member its old tags back, whatever the create says."""
+    bystander(world)
+    world.marketing.edit("create", email=ADA, fields={"LNAME": "Byron", "tags": ["vip"]})
+    world.settle()
+    world.marketing.edit("delete", email=ADA)
+    world.settle("sweep")
+    world.crm.edit("create", fields={"email": ADA, "firstname": "Ada", "marketing_tags": "event;webinar"})
+    world.at_rest("sweep")
+    assert set(world.member(ADA)["tags"]) == set(world.crm_record(ADA)["marketing_tags"].split(";")) == {"event", "webinar"}
+    assert world.crm_record(ADA)["lastname"] == "Byron"
+
+
 def test_D_07_a_person_who_signs_up_again_after_a_delete_is_created_only_by_policy(world: World) -> None:
     contact = linked(world)
     world.crm.edit("delete", id=contact)

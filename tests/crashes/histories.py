@@ -84,7 +84,7 @@ class _Author:
             yield self.order("unsubscribe", self.rng.choice(SIDES), self.rng.choice(self.people))
 
     def some(self) -> Iterator[Order]:
-        """Who is created anew is given no tags: an archived member comes back with old ones, and when the answer to its create is lost, nobody
+        """Who is created anew is given no tags: an archived member comes back with old ones, and when the answer to that is lost, nobody
         can know that they are not somebody's new ones. Then both are kept.
         """
         left = dict(WEIGHTS)

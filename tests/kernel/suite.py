@@ -37,7 +37,8 @@ def _checks() -> Iterator[Callable[[Kernel], object]]:
         yield from (function for name, function in vars(module).items() if name.startswith("test_"))
     yield from (_merges, _rounds)
     yield lambda k: consent_machine.explore(k, 3)
-    yield lambda k: model_check.explore(k, 4)
+    yield lambda k: model_check.explore(k, 2)
+    yield lambda k: [model_check.walk(k, seed, 12) for seed in range(60)]
 
 
 def _merges(k: Kernel) -> None:

@@ -105,6 +105,10 @@ class World:
 
     # ---- what the engine does
 
+    def seen(self, side: str) -> dict[str, Shown]:
+        """What the engine knows of a vendor's records: here, all of it, at once."""
+        return self.vendors[side]
+
     def round(self, unanswered: frozenset[str] = frozenset()) -> int:
         """One round; the number of writes that reached a vendor."""
         self._absorb()
@@ -133,7 +137,7 @@ class World:
         return {side: tuple(self._state(side, ref, None) for ref in refs) for side, refs in kept.losers.items()}
 
     def _state(self, side: str, ref: str, shadow: Any) -> Any:
-        shown = self.vendors[side][ref]
+        shown = self.seen(side)[ref]
         return self.k.plan.SideState(ref, dict(shown.fields), shadow, shown.liveness, shown.modified_us, None, shown.proof)
 
     def plan(self, contact_id: int) -> Any:
@@ -167,7 +171,7 @@ class World:
         linked = {(side, ref): contact_id for contact_id, kept in self.contacts.items() for side, ref in kept.refs.items()}
         groups: dict[str, list[Any]] = {}
         for side in SIDES:
-            for ref, record in self.vendors[side].items():
+            for ref, record in self.seen(side).items():
                 key = self.k.identity.address_key(record.fields.get("email"))
                 if record.liveness == "live" and key is not None:
                     contact_id = linked.get((side, ref))
@@ -178,11 +182,11 @@ class World:
 
     def _partner(self, contact_id: int, side: str) -> bool:
         ref = self.contacts[contact_id].refs.get(FAR[side])
-        return ref is not None and self.vendors[FAR[side]][ref].liveness == "live"
+        return ref is not None and self.seen(FAR[side])[ref].liveness == "live"
 
     def _pair(self, answer: Any, group: list[Any]) -> None:
         if isinstance(answer, self.k.identity.Paired) and answer.contact_id is None:
-            self.contacts[len(self.contacts) + 1] = Kept(refs={"crm": answer.crm_ref, "marketing": answer.marketing_ref})
+            self.contacts[max(self.contacts, default=0) + 1] = Kept(refs={"crm": answer.crm_ref, "marketing": answer.marketing_ref})
         elif isinstance(answer, self.k.identity.Paired):
             kept = self.contacts[answer.contact_id]
             for side, ref in (("crm", answer.crm_ref), ("marketing", answer.marketing_ref)):
@@ -192,7 +196,7 @@ class World:
         elif answer is None:
             for lone in group:
                 if lone.contact_id is None:
-                    self.contacts[len(self.contacts) + 1] = Kept(refs={lone.side: lone.ref})
+                    self.contacts[max(self.contacts, default=0) + 1] = Kept(refs={lone.side: lone.ref})
 
     def _push(self, contact_id: int, plan: Any, write: Any, answered: bool) -> None:
         record = self.vendors[write.side].get(write.ref)
@@ -230,11 +234,15 @@ class World:
         if write.kind == "create":
             kept.refs[write.side] = ref
             self.log.append(self.k.log.Entry("receipt", new={"results": [], "refs": [[contact_id, write.side, ref]]}))
-        names = shown if write.kind == "create" else (*write.fields, *write.consent)
+        names = shown if write.kind == "create" else () if write.kind == "restore" else (*write.fields, *write.consent)
         shadow = dict(kept.shadows.get(write.side) or {})
         kept.shadows[write.side] = {**shadow, **{name: shown[name] for name in names}}
+        self._confirm(kept, write)
+
+    def _confirm(self, kept: Kept, write: Any) -> None:
+        """What the other side showed becomes its base."""
         far = FAR[write.side]
         if write.confirms:
-            seen = self.vendors[far][kept.refs[far]].fields
+            seen = self.seen(far)[kept.refs[far]].fields
             names = seen if write.confirms == self.k.plan.ALL_SHOWN else write.confirms
             kept.shadows[far] = {**(kept.shadows.get(far) or {}), **{name: seen[name] for name in names if name in seen}}

@@ -219,7 +219,9 @@ class _Batch:
             return ours, moved
         where = f"record {row.side}/{old['ref']}"
         seen = codec.native(old["seen"], f"{where}, seen")
-        shadow = _shadow_of(old, where) | {name: value for name, value in fields.items() if name in sent}
+        shadow = _shadow_of(old, where)
+        if row.kind != "restore":  # there the base stays: a stricter consent that went along is agreed, and logged, in the next round
+            shadow |= {name: value for name, value in fields.items() if name in sent}
         moved = any(seen.get(name, MISSING) != value for name, value in fields.items() if name not in sent)
         return shadow, moved
 

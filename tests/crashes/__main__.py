@@ -1,4 +1,4 @@
-"""Every crash of many histories: `python -m tests.crashes --histories 200 [--pairs] [--seed S] [--minutes M] [--jobs J] [--json]`.
+"""Every crash of many histories: `python -m tests.crashes --histories 200 [--pairs [N]] [--seed S] [--minutes M] [--jobs J] [--json]`.
 
 Histories have the seeds from S on. Ends with 1 when a crash made a difference, and names the seed and the boundary.
 """
@@ -21,7 +21,7 @@ from rich.table import Table
 from tests.crashes.enumeration import Outcome, enumerate_crashes
 
 
-def enumerate_all(seeds: range, pairs: bool, until: float | None, jobs: int) -> Iterator[Outcome]:
+def enumerate_all(seeds: range, pairs: int, until: float | None, jobs: int) -> Iterator[Outcome]:
     """Outcomes as they come; histories for which there is no time are left out."""
     one = partial(_unless_late, pairs=pairs, until=until)
     if jobs == 1:
@@ -31,7 +31,7 @@ def enumerate_all(seeds: range, pairs: bool, until: float | None, jobs: int) -> 
         yield from filter(None, pool.imap_unordered(one, seeds))
 
 
-def _unless_late(seed: int, pairs: bool, until: float | None) -> Outcome | None:
+def _unless_late(seed: int, pairs: int, until: float | None) -> Outcome | None:
     return None if until is not None and time.monotonic() > until else enumerate_crashes(seed, pairs, until)
 
 
@@ -61,7 +61,7 @@ def show(figures: dict[str, object], seconds: float, console: Console) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crashes", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--histories", type=int, default=200)
-    parser.add_argument("--pairs", action="store_true", help="also a second crash, in short histories")
+    parser.add_argument("--pairs", type=int, nargs="?", const=1, default=0, help="in short histories also a second crash, or every N-th")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--jobs", type=int, default=1)

@@ -38,9 +38,9 @@ class Outcome:
     seconds: float = 0.0
 
 
-def enumerate_crashes(seed: int, pairs: bool = True, until: float | None = None, patience: int | None = None) -> Outcome:
-    """Try every crash of one history. No further one is begun after the time `until` (as `time.monotonic` tells it), nor after as many
-    violations as there is `patience` for.
+def enumerate_crashes(seed: int, pairs: int = 1, until: float | None = None, patience: int | None = None) -> Outcome:
+    """Try every crash of one history. `pairs`: in short ones every n-th second crash (0: none). No further one is begun after the time
+    `until` (as `time.monotonic` tells it), nor after as many violations as there is `patience` for.
     """
     began = time.monotonic()
     world = Doomed(setup(seed), f"crash-{seed}")
@@ -74,20 +74,20 @@ class _Enumeration:
         self.courses: list[list[str]] = []
         self.ends: list[Facts] = []
 
-    def run(self, pairs: bool) -> Outcome:
+    def run(self, pairs: int) -> Outcome:
         try:
             self._without_crash()
         except Stuck as stuck:
             self.outcome.violations.append(f"seed {self.outcome.seed}, without a crash: {stuck}")
             return self.outcome
         self.outcome.boundaries.update(name for course in self.courses for name in course)
-        short = pairs and self.outcome.boundaries.total() < SHORT
+        pairs = pairs if self.outcome.boundaries.total() < SHORT else 0
         for number, course in enumerate(self.courses):
             for at in range(1, len(course) + 1):
                 if self._enough():
                     self.outcome.whole = False
                     return self.outcome
-                self._crash(number, at, short)
+                self._crash(number, at, pairs)
         return self.outcome
 
     def _enough(self) -> bool:
@@ -102,8 +102,8 @@ class _Enumeration:
             self.courses.append(list(self.world.passed))
             self.ends.append(self._end(number))
 
-    def _crash(self, number: int, at: int, twice: bool) -> None:
-        """Die there, once; for short histories then also at every boundary of the recovery."""
+    def _crash(self, number: int, at: int, pairs: int) -> None:
+        """Die there, once; then also at boundaries of the recovery."""
         self.world.restore(self.before[number])
         where = f"act {number}, boundary {at} ({self.courses[number][at - 1]})"
         if self.world.our_part(self.acts[number], at):
@@ -112,7 +112,7 @@ class _Enumeration:
         after = self.world.image()
         self.outcome.points += 1
         recovery = self._go_on(number, where)
-        for again in range(1, len(recovery) + 1) if twice else ():
+        for again in range(1 + at % pairs, len(recovery) + 1, pairs) if pairs else ():
             self.world.restore(after)
             if not self.world.our_part(self.acts[number], again):
                 self.outcome.pairs += 1

@@ -1,6 +1,6 @@
 """Every crash of many histories: `python -m tests.crashes --histories 200 [--pairs [N]] [--seed S] [--minutes M] [--jobs J] [--json]`.
 
-Histories have the seeds from S on. Ends with 1 when a crash made a difference, and names the seed and the boundary.
+Histories have the seeds from S on; `--interrupted` tries Ctrl-C instead. Ends with 1 when a crash made a difference, and names the seed and the boundary.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from multiprocessing import get_context
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -21,9 +22,9 @@ from rich.table import Table
 from tests.crashes.enumeration import Outcome, enumerate_crashes
 
 
-def enumerate_all(seeds: range, pairs: int, until: float | None, jobs: int) -> Iterator[Outcome]:
-    """Outcomes as they come; histories for which there is no time are left out."""
-    one = partial(_unless_late, pairs=pairs, until=until)
+def enumerate_all(seeds: range, jobs: int, until: float | None, **how: Any) -> Iterator[Outcome]:
+    """Outcomes as they come; histories for which there is no time are left out. `how`: what `enumerate_crashes` is told."""
+    one = partial(_unless_late, until=until, **how)
     if jobs == 1:
         yield from filter(None, map(one, seeds))
         return
@@ -31,8 +32,8 @@ def enumerate_all(seeds: range, pairs: int, until: float | None, jobs: int) -> I
         yield from filter(None, pool.imap_unordered(one, seeds))
 
 
-def _unless_late(seed: int, pairs: int, until: float | None) -> Outcome | None:
-    return None if until is not None and time.monotonic() > until else enumerate_crashes(seed, pairs, until)
+def _unless_late(seed: int, until: float | None, **how: Any) -> Outcome | None:
+    return None if until is not None and time.monotonic() > until else enumerate_crashes(seed, until=until, **how)
 
 
 def summed(outcomes: list[Outcome]) -> dict[str, object]:
@@ -62,6 +63,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crashes", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--histories", type=int, default=200)
     parser.add_argument("--pairs", type=int, nargs="?", const=1, default=0, help="in short histories also a second crash, or every N-th")
+    parser.add_argument("--interrupted", action="store_true", help="the program may still clean up, as after Ctrl-C")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--jobs", type=int, default=1)
@@ -72,7 +74,8 @@ def main() -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("histories", total=asked.histories)
-        for outcome in enumerate_all(range(asked.seed, asked.seed + asked.histories), asked.pairs, until, asked.jobs):
+        seeds = range(asked.seed, asked.seed + asked.histories)
+        for outcome in enumerate_all(seeds, asked.jobs, until, pairs=asked.pairs, interrupted=asked.interrupted):
             outcomes.append(outcome)
             wrong = sum(len(each.violations) for each in outcomes)
             progress.update(task, advance=1, description=f"{sum(each.points for each in outcomes)} crashes, {wrong} violations")

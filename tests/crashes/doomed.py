@@ -2,7 +2,8 @@
 
 A boundary is a moment at which the world has just changed or is about to: after each SQL commit, a write as it is sent, the same when the
 vendor has carried it out but nobody knows yet, and when it was answered; the checkpoint outside the database. Before a commit the world is
-as it was after the boundary before; a read changes nothing. Whoever has died writes no more: whatever it still tries ends at once.
+as it was after the boundary before; a read changes nothing. Whoever has died writes no more: whatever it still tries ends at once. Who is
+only interrupted (by Ctrl-C, say) still cleans up.
 """
 
 from __future__ import annotations
@@ -52,10 +53,11 @@ class Image:
 
 
 class Doomed(World):
-    """`passed`: the boundaries so far; it dies at number `fatal` (0: never)."""
+    """`passed`: the boundaries so far; it dies at number `fatal` (0: never), or is only interrupted there."""
 
-    def __init__(self, setup: Mapping[str, Any], seed: str) -> None:
+    def __init__(self, setup: Mapping[str, Any], seed: str, interrupted: bool = False) -> None:
         super().__init__(setup, seed)
+        self.interrupted = interrupted
         self.live_on()
 
     def live_on(self, fatal: int = 0) -> None:
@@ -68,7 +70,7 @@ class Doomed(World):
             raise Crash
         self.passed.append(name)
         if len(self.passed) == self.fatal:
-            self.dead = True
+            self.dead = not self.interrupted
             raise Crash
 
     # ---- where the boundaries are

@@ -38,12 +38,16 @@ class Outcome:
     seconds: float = 0.0
 
 
-def enumerate_crashes(seed: int, pairs: int = 1, until: float | None = None, patience: int | None = None) -> Outcome:
-    """Try every crash of one history. `pairs`: in short ones every n-th second crash (0: none). No further one is begun after the time
-    `until` (as `time.monotonic` tells it), nor after as many violations as there is `patience` for.
+def enumerate_crashes(
+    seed: int, pairs: int = 1, until: float | None = None, patience: int | None = None, interrupted: bool = False
+) -> Outcome:
+    """Try every crash of one history.
+
+    `pairs`: in short ones also every n-th second crash (0: none). `interrupted`: the program may still clean up. No further crash is tried
+    after the time `until` (as `time.monotonic` tells it), nor after as many violations as there is `patience` for.
     """
     began = time.monotonic()
-    world = Doomed(setup(seed), f"crash-{seed}")
+    world = Doomed(setup(seed), f"crash-{seed}", interrupted)
     try:
         outcome = _Enumeration(world, history(seed, SMALL), seed, until, patience).run(pairs)
     finally:

@@ -1,6 +1,7 @@
 """Every crash of many histories: `python -m tests.crashes --histories 200 [--pairs [N]] [--seed S] [--minutes M] [--jobs J] [--json]`.
 
-Histories have the seeds from S on; `--interrupted` tries Ctrl-C instead. Ends with 1 when a crash made a difference, and names the seed and the boundary.
+Histories have the seeds from S on; `--interrupted` tries Ctrl-C instead. Ends with 1 when a crash made a difference, and names the seed and
+the boundary.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ makes the record dirty instead. The other side's shadow takes the names that the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
@@ -58,6 +58,12 @@ _FIELDS = sa.select(CHANGE_LOG.c.seq, CHANGE_LOG.c.field).where(
     CHANGE_LOG.c.sync_id == sa.bindparam("s"), among(CHANGE_LOG.c.seq, "seqs"), CHANGE_LOG.c.field.is_not(None)
 )
 _DONE = sa.delete(OUTBOX).where(among(OUTBOX.c.id, "ids"))
+_UNDONE = sa.text("UPDATE contact SET state = :after WHERE sync_id = :s AND id = :contact AND state = :before")
+_UNDO: Mapping[str, tuple[str, str, Entry]] = {
+    # what was not carried out: (state it was planned to give, state it leaves, what the log says)
+    "archive": ("deleted", "active", Entry("revive", rule="undone", reason="the archive was not carried out: it is decided again")),
+    "restore": ("active", "deleted", Entry("archive", rule="undone", reason="it was not brought back: it is decided again")),
+}
 _TAKEN = Hold("Ambiguous", "the record that answers to this create belongs to another contact")
 
 
@@ -279,7 +285,17 @@ class _Batch:
             log.add(Entry("rebind", contact_id, side=side, ref=ref, old=ref, rule="create", reason=reason), keys.get(contact_id))
         new = {"results": results, "refs": self._refs}
         log.add(Entry(kind="receipt", new=new), committed=sealed(new, keys))
+        self._undo(log, [settled.row for settled in self._settled if settled.result != APPLIED and settled.row.kind in _UNDO])
         self._holds(log, held, keys, now_us, run_id)
+
+    def _undo(self, log: Appender, rows: Sequence[OutboxRow]) -> None:
+        """An archive that was not carried out leaves its contact alive: else nobody tries again, and what people deleted may come back."""
+        keys = contact_keys(self._connection, self._scope, [row.contact_id for row in rows]) if rows else {}
+        for row in rows:
+            before, after, entry = _UNDO[row.kind]
+            values = {"s": self._scope.sync_id, "contact": row.contact_id, "before": before, "after": after}
+            if self._connection.execute(_UNDONE, values).rowcount:
+                log.add(replace(entry, contact_id=row.contact_id, side=row.side, ref=row.ref), keys.get(row.contact_id))
 
     def _results(self) -> list[tuple[int, str]]:
         """(entry, result) of the batch. The entries of refused fields are looked up only when there are any."""

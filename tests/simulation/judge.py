@@ -135,7 +135,8 @@ def _explained(case: Case, name: str, crm: Rec, marketing: Rec) -> bool:
 
 def _blanked(case: Case, rec: Rec, name: str) -> bool:
     """Somebody emptied it, or the vendor's backup did: under this mapping, that says nothing."""
-    effects = [effect for vendor in case.world.vendors.values() for effect in vendor.effects if effect.ref == rec.ref]
+    side = next(side for side, vendor in case.world.vendors.items() if rec.ref in vendor.records)
+    effects = [effect for effect in case.world.vendors[side].effects if effect.who == rec.who]
     return any(effect.op == "restored" or (effect.field == name and not effect.after and effect.before) for effect in effects)
 
 
@@ -240,21 +241,43 @@ def everybody_across(case: Case) -> Iterator[Violation]:
 
 
 def _taken_away(case: Case, rec: Rec) -> bool:
-    """Somebody removed a record of this contact."""
+    """The last that people or the vendor did to the lives of this contact's records was to remove one."""
     ours = case.contact.get(("crm", rec.ref)) or case.contact.get(("marketing", rec.ref))
     refs = {ref for (_, ref), contact in case.contact.items() if contact == ours}
-    acts = ("archive", "remove", "merge", "restored")
-    return any(e.ref in refs and e.op in acts and not e.engine for v in case.world.vendors.values() for e in v.effects)
+    acts = ("archive", "remove", "merge", "restored", "undelete")
+    effects = (effect for vendor in case.world.vendors.values() for effect in vendor.effects)
+    last = max((e for e in effects if e.ref in refs and e.op in acts and not e.engine), key=lambda e: e.at_us, default=None)
+    merged = ours is not None and ours[1] == "merged"
+    return merged or (last is not None and last.op != "undelete")
+
+
+def policy_done(case: Case) -> Iterator[Violation]:
+    """I4: whom people removed where the mapping says so is not left alive across, unless somebody edited it, or it waits."""
+    rules = case.world.engine().mapping.policy.delete_seen_in
+    for side, vendor in case.world.vendors.items():
+        for rec in vendor.live():
+            contact, state = case.contact.get((side, rec.ref), (None, ""))
+            if state == "deleted" and rules[other(side)] == "archive" and not case.waits(side, rec) and not _came_back(vendor, rec):
+                yield Violation("I4", f"{side} {rec.ref} (person {rec.who}) lives on in contact {contact}, which is deleted")
+
+
+def _came_back(vendor: Vendor, rec: Rec) -> bool:
+    """People or a backup brought it back after it was archived."""
+    return any(effect.ref == rec.ref and effect.op in ("undelete", "restored") for effect in vendor.effects)
 
 
 def nobody_back(case: Case) -> Iterator[Violation]:
     """I4: whom people removed is not made again, unless people made the person anew, or brought a record back."""
     gone: dict[tuple[Side, int], bool] = {}
+    anew: dict[tuple[Side, int], int] = {}
     effects = sorted(((e, side) for side, v in case.world.vendors.items() for e in v.effects), key=lambda item: item[0].at_us)
     for effect, side in effects:
         key = (side, effect.who)
         if effect.op in ("archive", "remove") and effect.actor == "people":
-            gone[key] = True
+            made = anew.get((other(side), effect.who))  # and no round has heard of that yet: two acts in no order that shows
+            gone[key] = made is None or any(made < began and ended < effect.at_us for began, ended in case.world.heard)
+        if effect.actor == "people" and effect.op == "create":
+            anew[key] = effect.at_us
         if effect.actor in ("people", "vendor") and effect.op in ("create", "undelete", "restored", "convert"):
             gone.pop(key, None)
             gone.pop((other(side), effect.who), None)
@@ -371,6 +394,6 @@ def no_empty_write(case: Case) -> Iterator[Violation]:
 
 
 CHECKS: tuple[Check, ...] = (
-    converged, nothing_lost, nothing_invented, nobody_twice, everybody_across, nobody_back, never_widened, all_noted, within_limits,
-    no_empty_write,
+    converged, nothing_lost, nothing_invented, nobody_twice, everybody_across, policy_done, nobody_back, never_widened, all_noted,
+    within_limits, no_empty_write,
 )  # fmt: skip

@@ -6,6 +6,7 @@ became of values that are nowhere any more.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -44,6 +45,23 @@ class Case:
     def waits(self, side: Side, rec: Rec, *fields: str) -> bool:
         owner = self.contact.get((side, rec.ref), ((side, rec.ref), ""))[0]
         return any((who, name) in self.held for name in ("", *fields) for who in (owner, (side, rec.ref)))
+
+
+SWEPT = {"permission lost", "vendor restored", "part", "empty", "database restored", "stale"}
+"""Faults after which only a sweep can know everything."""
+
+
+def heard_without_a_sweep(world: World) -> None:
+    """I18: polls alone have shown every change by now: no cursor went past one."""
+    if not SWEPT & world.injected.keys():
+        world.violations += [Violation("I18", violation.text) for violation in converged(case_of(world))]
+
+
+def cheap_when_quiet(world: World) -> None:
+    """I7: where nothing happened, a round polls each side, and that is all."""
+    for (side, op), count in world.calls.items():
+        if op != "describe" and (op != "pull" or count > 2):
+            world.broken("I7", f"{count} {op} calls to {side} in a quiet round")
 
 
 Check = Callable[[Case], Iterator[Violation]]
@@ -235,20 +253,18 @@ def everybody_across(case: Case) -> Iterator[Violation]:
             )
             if (contact is not None and partner) or not rec.fields["email"] or taken[address_key(rec.fields["email"])] > 1:
                 continue
-            if case.waits(side, rec, "email") or (state in ("unlinked", "deleted", "merged") and _taken_away(case, rec)):
+            if case.waits(side, rec, "email") or (state in ("unlinked", "deleted", "merged") and _taken_away(case, side, rec)):
                 continue
             yield Violation("I1", f"{side} {rec.ref} (person {rec.who}) has nobody across; contact {contact} is {state or 'not there'}")
 
 
-def _taken_away(case: Case, rec: Rec) -> bool:
-    """The last that people or the vendor did to the lives of this contact's records was to remove one."""
-    ours = case.contact.get(("crm", rec.ref)) or case.contact.get(("marketing", rec.ref))
-    refs = {ref for (_, ref), contact in case.contact.items() if contact == ours}
+def _taken_away(case: Case, side: Side, rec: Rec) -> bool:
+    """The last that people or the vendor did to the lives of this contact's records across was to remove one."""
+    ours = case.contact[side, rec.ref]
+    refs = {ref for (s, ref), contact in case.contact.items() if contact == ours and s != side}
     acts = ("archive", "remove", "merge", "restored", "undelete")
-    effects = (effect for vendor in case.world.vendors.values() for effect in vendor.effects)
-    last = max((e for e in effects if e.ref in refs and e.op in acts and not e.engine), key=lambda e: e.at_us, default=None)
-    merged = ours is not None and ours[1] == "merged"
-    return merged or (last is not None and last.op != "undelete")
+    effects = [e for e in case.world.vendors[other(side)].effects if e.ref in refs and e.op in acts and not e.engine]
+    return ours[1] == "merged" or bool(effects and effects[-1].op != "undelete")
 
 
 def policy_done(case: Case) -> Iterator[Violation]:
@@ -358,6 +374,18 @@ def all_noted(case: Case) -> Iterator[Violation]:
                     yield Violation("I14", f"{side} {effect.ref} {effect.field}: {effect.actor} is in no entry")
 
 
+def honest_shadows(case: Case) -> Iterator[Violation]:
+    """I21: what counts as agreed with a side, that side has truly shown."""
+    query = sa.text("SELECT side, ref, CASE shadow WHEN '=' THEN seen ELSE shadow END AS base FROM record WHERE shadow IS NOT NULL")
+    with case.world.engine().store.database.read() as connection:
+        rows = connection.execute(query).all()
+    for row in rows:
+        ever = case.world.vendors[SIDES[row.side]].ever
+        for name, value in json.loads(row.base).items():
+            if repr(value) not in ever[name]:
+                yield Violation("I21", f"{row.ref} {name}: {value!r} counts as agreed and was never shown")
+
+
 def within_limits(case: Case) -> Iterator[Violation]:
     """I20: no run removes, blanks or opts out more than the mapping allows, unless somebody said yes."""
     done: Counter[tuple[str, str]] = Counter()
@@ -395,5 +423,5 @@ def no_empty_write(case: Case) -> Iterator[Violation]:
 
 CHECKS: tuple[Check, ...] = (
     converged, nothing_lost, nothing_invented, nobody_twice, everybody_across, policy_done, nobody_back, never_widened, all_noted,
-    within_limits, no_empty_write,
+    honest_shadows, within_limits, no_empty_write,
 )  # fmt: skip

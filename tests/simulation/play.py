@@ -94,7 +94,11 @@ def stabilize(world: World) -> int:
         if report is not None and asks(report):
             report = world.round("sync", approve=report.run_id)
         _no_surprise(world)
+        if number == 1 and report is not None and report.error is None and not report.pushed.applied:
+            judge.heard_without_a_sweep(world)
         quiet = 0 if number < 3 or _busy(world, report, before) else quiet + 1
+        if quiet == 1:
+            judge.cheap_when_quiet(world)
         if quiet == 2:
             return number - 2
     world.broken("I5", f"still busy after {MOST_ROUNDS} rounds: {_said(report)}")

@@ -61,6 +61,8 @@ class Vendor:
         self.born: dict[str, str] = {}
         """Change key → record, where a repeated create is recognised by it."""
         self.removed: set[str] = set()
+        self.ever: dict[str, set[str]] = {}
+        """Field → all values it ever truly had in any record."""
         self.backup: dict[str, Rec] = {}
         self.polled_us = 0
         """When its index was last asked for changes."""
@@ -131,6 +133,8 @@ class Vendor:
             stamp = max(stamp, old.stamp_us + unit)
         times = {**new.times, **dict.fromkeys(names, stamp)} if self.profile.field_times else {}
         new = replace(new, stamp_us=stamp, times=times)
+        for name in names or new.fields:
+            self.ever.setdefault(name, set()).add(repr(new.fields[name]))
         lag_us = round(self.rng.random() ** 3 * self.profile.lag_s * 1_000_000)
         versions = self.records.setdefault(new.ref, [])
         shown_us = max(self.now() + lag_us, versions[-1][0] if versions else 0)

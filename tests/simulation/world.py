@@ -107,6 +107,8 @@ class World:
         self._nested = False
         self._last = ("", "")
         self.usurped: dict[Side, int] | None = None
+        self.calls: Counter[tuple[Side, str]] = Counter()
+        """Calls of this round, by side and operation."""
         for vendor in self.vendors.values():
             vendor.create(ANCHOR, {"email": "anchor@people.example"}, "people")
         self.restored_database = False
@@ -148,6 +150,7 @@ class World:
         """One round; None when the program died in it."""
         context, self.stages.now, self._last = self.engine(), "", ("", "")
         began_us = self.now_us
+        self.calls.clear()
         try:
             report = run_round(context, kind, approve=approve, progress=self.stages)
         except Crash:
@@ -176,6 +179,7 @@ class World:
     def _boundary(self, side: Side, op: str, moment: str) -> None:
         if moment == "before":
             self.now_us += 200_000 + self.rng.randrange(800_000)
+            self.calls[side, op] += 1
         self.on_call(side, op, moment)
         if self._nested:
             return
@@ -192,6 +196,8 @@ class World:
             return bool(step["moment"] == moment)
         if step["do"] == "rival":
             return (op == "push") == (moment == "after")
+        if self._last[0] == step["side"] and self._last[1] == "push" and op == "read":
+            return False  # the echo that the vendor did not give: nobody can tell an edit in it from what the vendor made of our value
         if step["side"] != side or self.vendors[side].profile.capabilities.recheck == "conditional":
             return moment == "before"
         looking = op == "push" or (self.stages.now == "push" and self._last == (side, op))

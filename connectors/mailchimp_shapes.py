@@ -183,18 +183,20 @@ def _recorder(fields: tuple[str, ...], merges: Sequence[str], own: Mapping[str, 
 
 def to_body(change: Change) -> dict[str, Any]:
     """The changed fields as a member's body, never with a status. A blank clears: Mailchimp takes empty text, not null."""
-    body: dict[str, Any] = {}
-    merges: dict[str, Any] = {}
-    for name, value in change.fields.items():
-        if name.startswith(MERGE):
-            merges[name[len(MERGE) :]] = "" if value is None else value
-        elif name == "tags":
-            body[name] = list(value or ())
-        elif name != "status":
-            body[name] = value
+    fields, tag_of = change.fields, _tag_of
+    merges = {tag: "" if value is None else value for name, value in fields.items() if (tag := tag_of(name))}
+    body = {name: value for name, value in fields.items() if not tag_of(name) and name != "status"}
+    if "tags" in body:
+        body["tags"] = list(body["tags"] or ())
     if merges:
         body["merge_fields"] = merges
     return body
+
+
+@lru_cache(maxsize=512)
+def _tag_of(name: str) -> str:
+    """The tag of a merge field's name, "" of any other's."""
+    return name.removeprefix(MERGE) if name.startswith(MERGE) else ""
 
 
 def to_field(merge: Mapping[str, Any]) -> FieldInfo:

@@ -21,6 +21,8 @@ LIVE = LIVENESS_NO["live"]
 AS_SEEN = "="
 """A shadow that is just what was last seen, as most are: not stored twice, and nothing to write when it is confirmed."""
 
+FEW = 3
+
 Canonical = str | int | float | bool | tuple[str, ...] | None
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -63,15 +65,14 @@ def shadow(stored: str, seen: str) -> str:
     return seen if stored == AS_SEEN else stored
 
 
-def names(text: str, where: str) -> Mapping[str, Any]:
-    """The names of a JSON object, its values left as text."""
-    return _decode(_names, text, where)  # type: ignore[no-any-return]
+def times_text(times: Mapping[str, int], view: str, where: str) -> str:
+    """Field times, packed: `*` is the earliest, and only fields of `view` that differ from it are spelt out (null: no time).
 
-
-def times_text(times: Mapping[str, int], names: Mapping[str, Any]) -> str:
-    """Field times, packed: `*` is the earliest, and only fields of `names` that differ from it are spelt out (null: no time)."""
-    if not times:
-        return "{}"
+    A few are spelt out alone: a new contact has a time for its consent and for nothing else.
+    """
+    if len(times) <= FEW:
+        return dumps(times)
+    names = _decode(_names, view, where)
     usual = min(times.values())
     if names.keys() <= times.keys() and max(times.values()) == usual:
         return f'{{"*":{usual}}}'
@@ -84,7 +85,7 @@ def times(text: str, names: Mapping[str, Any], where: str) -> dict[str, int]:
     """The inverse of `times_text`, given the same `names`."""
     packed: dict[str, int | None] = _decode(_times, text, where)
     if "*" not in packed:
-        return {}
+        return packed  # type: ignore[return-value]
     usual = packed.pop("*")
     return {name: time for name, time in {**dict.fromkeys(names, usual), **packed}.items() if time is not None}
 

@@ -150,7 +150,7 @@ class _Batch:
         for seq, entry in enumerate(plan.entries, first):
             if entry.kind in ("create", "link") or (entry.kind == "change" and entry.field is not None):
                 origins[entry.field or "*"] = [entry.side, entry.rule, self._run_id, seq]
-        times = codec.times_text(agreed, codec.names(view, where)) if agreed else "{}"
+        times = codec.times_text(agreed, view, where)
         row = (plan.state, view, times, codec.dumps(origins), self._scope.sync_id, plan.contact_id)
         return (*row, key) if old is None else row
 

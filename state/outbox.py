@@ -23,7 +23,8 @@ from syncline.records import SIDES, Side
 # By kind, because a vendor's batch holds one kind: mixed batches would cost a call for each. The version is the record's newest, for an
 # earlier write of this very round may have moved it; but once the record shows more than our own writes, only the one it was decided on.
 _CLAIM = sa.text(
-    "SELECT o.*, CASE r.dirty WHEN 0 THEN r.version END AS version, (SELECT MAX(a.attempts) FROM record AS a WHERE a.sync_id = o.sync_id"
+    "SELECT o.id, o.run_id, o.state, o.phase, o.side, o.contact_id, o.kind, o.key, o.ref, o.body, CASE r.dirty WHEN 0 THEN r.version END,"
+    " (SELECT MAX(a.attempts) FROM record AS a WHERE a.sync_id = o.sync_id"
     " AND a.contact_id = o.contact_id) AS attempts FROM outbox AS o LEFT JOIN record AS r ON r.sync_id = o.sync_id AND r.side = o.side"
     " AND r.ref = o.ref WHERE o.sync_id = :s AND o.phase = :phase AND o.side = :side ORDER BY o.kind, o.id LIMIT :limit"
 )
@@ -84,7 +85,7 @@ class Outbox:
         """The next unsettled rows (ready or sending), kind by kind, oldest first."""
         values = {"s": self._scope.sync_id, "phase": phase, "side": codec.SIDE_NO[side], "limit": limit}
         with self._scope.read() as connection:
-            return [_row(row) for row in connection.execute(_CLAIM, values)]
+            return list(map(_row, connection.execute(_CLAIM, values).cursor.fetchall()))
 
     def mark_sending(self, ids: Sequence[int]) -> None:
         """These are about to be sent: on disk before the call."""
@@ -92,12 +93,13 @@ class Outbox:
             connection.execute(_SENDING, {"ids": codec.dumps(ids)})
 
 
-def _row(row: Any) -> OutboxRow:
+def _row(row: tuple[Any, ...]) -> OutboxRow:
+    id, run_id, state, phase, side, contact_id, kind, key, ref, text, version, attempts = row
     try:
-        body = _decoder.decode(row.body)
+        body = _decoder.decode(text)
     except msgspec.DecodeError:
-        raise UsageError(f"the database is damaged: outbox {row.id}, body cannot be read; restore a backup") from None
+        raise UsageError(f"the database is damaged: outbox {id}, body cannot be read; restore a backup") from None
     return OutboxRow(
-        row.id, row.run_id, row.state, row.phase, SIDES[row.side], row.contact_id, row.kind, row.key, row.ref, body.fields, body.consent,
-        body.expect, row.version or body.version, body.anchor, body.confirms, body.seqs, row.attempts or 0,
+        id, run_id, state, phase, SIDES[side], contact_id, kind, key, ref, body.fields, body.consent,
+        body.expect, version or body.version, body.anchor, body.confirms, body.seqs, attempts or 0,
     )  # fmt: skip

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -110,7 +111,9 @@ class Plans:
 
     def save_plan(self, run_id: int, number: int, plans: Sequence[ContactPlan]) -> None:
         """Store one chunk. It remembers which observations it was decided on: later ones stay dirty when it is committed."""
-        totals = {name: sum(plan.totals.get(name, 0) for plan in plans) for name in TOTALS}
+        totals = Counter(dict.fromkeys(TOTALS, 0))
+        for plan in plans:
+            totals.update(plan.totals)
         with self._scope.write() as connection:
             staged = connection.execute(sa.text("SELECT staged FROM sync WHERE id = :s"), {"s": self._scope.sync_id}).scalar_one()
             row: dict[str, Any] = {

@@ -57,7 +57,7 @@ def leaf_hash(seq: int, head: Iterable[str], commit: bytes) -> bytes:
 
     Each column goes in with its length, so that no text can be moved from one column to the next without a trace.
     """
-    columns = "".join(f"{len(text)}:{text}" for text in (str(seq), *head))
+    columns = "".join([f"{len(text)}:{text}" for text in (str(seq), *head)])
     return hashlib.sha256(b"\x00" + columns.encode() + commit).digest()
 
 

@@ -16,6 +16,7 @@ from mapping_samples import field
 from mappings.transforms.choices import choices
 from mappings.transforms.email import PLAIN, _is_plain
 from mappings.transforms.number import number, scale
+from mappings.transforms.phone import _asked, _plainly
 from mappings.transforms.sets import each, split, tidy
 from mappings.transforms.text import text
 from syncline.errors import Recovery, SyncError
@@ -73,6 +74,24 @@ def test_what_passes_as_it_is_is_what_the_lens_would_give(text: str, declared: s
         assert lens.as_is
         if text and not text.isspace() and len(text) <= lens.as_is:
             assert lens.get(shown(text, side)) == text and lens.put(text, {}) == shown(text, side)
+
+
+CODES = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
+EXAMPLES = list(filter(None, map(phonenumbers.example_number, sorted(phonenumbers.SUPPORTED_REGIONS))))
+dialled = st.builds("+{}{}".format, st.sampled_from(CODES), st.from_regex(r"[0-9 ()-]{4,16}", fullmatch=True))
+spelled = st.builds(phonenumbers.format_number, st.sampled_from(EXAMPLES), st.sampled_from([0, 1]))
+
+
+@settings(max_examples=1000)
+@given(dialled | spelled)
+def test_numbers_told_at_sight_are_what_the_library_says(written: str) -> None:
+    seen = _plainly(written)
+    assert seen is None or seen == _asked(written, None)
+
+
+def test_nearly_every_number_in_international_form_is_told_at_sight() -> None:
+    told = [_plainly(phonenumbers.format_number(example, 1)) for example in EXAMPLES]
+    assert len([each for each in told if each]) > 0.9 * len(EXAMPLES)
 
 
 def shown(native: Any, side: Side) -> dict[str, Any]:

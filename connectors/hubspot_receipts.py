@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from connectors.hubspot_shapes import Answer, Row, instant_us, mark_of, text
+from connectors.hubspot_shapes import Answer, Row, instant_us, text
 from syncline.errors import AlreadyExists, OutcomeUnknown, RateLimited, Rejected, SyncError, Vanished
 from syncline.ports import Change, Receipt
 from syncline.records import Record
@@ -38,7 +38,7 @@ def _echo(row: Row[dict[str, Any]], change: Change, fields: tuple[str, ...]) -> 
     if any(name not in shown for name, value in change.fields.items() if change.ref or text(value)):
         return None
     found = {name: shown[name] for name in fields if name in shown}
-    return Record(row.id, found, instant_us(row.updatedAt) if row.updatedAt else None, mark=mark_of(found, fields))
+    return Record(row.id, found, instant_us(row.updatedAt) if row.updatedAt else None)
 
 
 def untold() -> SyncError:

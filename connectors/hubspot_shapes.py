@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec.structs import astuple
 
-from connectors.typed import Shown, asked, mark
+from connectors.typed import asked
 from syncline.ports import FieldInfo, FieldType
 from syncline.records import Record
 
@@ -108,31 +108,20 @@ def recorder(fields: tuple[str, ...]) -> Callable[[Row[Any]], Record]:
     names = wanted(fields)
     at = {name: f"f{number}" for number, name in enumerate(names)}
     modified, merged_ids = at[MODIFIED], at[MERGED_IDS]
-    unasked = [at[name] for name in names if name not in fields]
-
-    def fields_of(properties: Any) -> dict[str, Any]:
-        return dict(zip(fields, astuple(properties), strict=False))
+    unset = msgspec.UNSET
 
     def record(row: Row[Any]) -> Record:
         shown = row.properties
         stamp, merged = getattr(shown, modified) or row.updatedAt, getattr(shown, merged_ids)
-        for attribute in unasked:
-            setattr(shown, attribute, msgspec.UNSET)
         return Record(
             ref=row.id,
-            fields=Shown(fields_of, shown),
+            fields={name: value for name, value in zip(fields, astuple(shown), strict=False) if value is not unset},
             modified_us=instant_us(stamp) if stamp else None,
             liveness="archived" if row.archived else "live",
             absorbed=absorbed(merged) if merged else (),
-            mark=mark(shown),
         )
 
     return record
-
-
-def mark_of(found: Mapping[str, Any], fields: tuple[str, ...]) -> bytes:
-    """The mark that a read showing the same would have."""
-    return mark(msgspec.convert(found, asked_of(fields)))
 
 
 def instant_us(stamp: str) -> int:

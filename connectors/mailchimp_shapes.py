@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec.structs import astuple
 
-from connectors.typed import Shown, asked, mark
+from connectors.typed import asked
 from syncline.errors import ConsentRefused, Rejected
 from syncline.ports import Change, FieldInfo, FieldType
 from syncline.records import Liveness, Proof, Record
@@ -154,38 +154,38 @@ def to_record(member: Mapping[str, Any], fields: Iterable[str]) -> Record:
 
 
 def _recorder(fields: tuple[str, ...], merges: Sequence[str], own: Mapping[str, str]) -> Callable[[Any], Record]:
-    blank = dict.fromkeys(fields, msgspec.UNSET)
+    unset = msgspec.UNSET
+    blank = dict.fromkeys(fields, unset)
     with_tags = "tags" in blank
-    unasked = [name for name in ("status", "last_changed", "source", "timestamp_opt", "tags") if name not in blank]
 
-    def fields_of(member: Any) -> dict[str, Any]:
-        merged = zip(merges, astuple(member.merge_fields), strict=True) if member.merge_fields else ()
-        values = {name: getattr(member, attribute) for attribute, name in own.items()}
-        found = {**blank, **dict(merged), **values, "tags": member.tags, "status": member.status}
-        return {name: found[name] for name in blank}
+    def fields_of(member: Any, status: Any) -> dict[str, Any]:
+        found: dict[str, Any] = dict(blank)
+        if member.merge_fields:
+            found.update(zip(merges, astuple(member.merge_fields), strict=True))
+        for attribute, name in own.items():
+            found[name] = getattr(member, attribute)
+        if with_tags and len(member.tags) >= member.tags_count:
+            found["tags"] = sorted([tag.name for tag in member.tags])
+        if "status" in blank:
+            found["status"] = status
+        return {name: value for name, value in found.items() if value is not unset}
 
     def record(member: Any) -> Record:
         status, opted_us, changed_us = member.status, instant_us(member.timestamp_opt), instant_us(member.last_changed)
         proof = Proof(member.source, opted_us) if member.source and opted_us else None
-        if status == "archived":
-            member.status = msgspec.UNSET
-        if with_tags:
-            whole = len(member.tags) >= member.tags_count
-            member.tags = sorted([tag.name for tag in member.tags]) if whole else msgspec.UNSET
-        member.tags_count = 0
-        for name in unasked:
-            setattr(member, name, msgspec.UNSET)
         liveness: Liveness = "archived" if status == "archived" else "live"
-        return Record(member.contact_id, Shown(fields_of, member), changed_us, liveness=liveness, proof=proof, mark=mark(member))
+        shown = fields_of(member, unset if liveness == "archived" else status)
+        return Record(member.contact_id, shown, changed_us, liveness=liveness, proof=proof)
 
     return record
 
 
 def to_body(change: Change) -> dict[str, Any]:
     """The changed fields as a member's body, never with a status. A blank clears: Mailchimp takes empty text, not null."""
-    fields, tag_of = change.fields, _tag_of
-    merges = {tag: "" if value is None else value for name, value in fields.items() if (tag := tag_of(name))}
-    body = {name: value for name, value in fields.items() if not tag_of(name) and name != "status"}
+    fields = change.fields
+    tags, others = _parted(tuple(fields))
+    merges = {tag: "" if (value := fields[name]) is None else value for name, tag in tags}
+    body = {name: fields[name] for name in others}
     if "tags" in body:
         body["tags"] = list(body["tags"] or ())
     if merges:
@@ -194,9 +194,10 @@ def to_body(change: Change) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=512)
-def _tag_of(name: str) -> str:
-    """The tag of a merge field's name, "" of any other's."""
-    return name.removeprefix(MERGE) if name.startswith(MERGE) else ""
+def _parted(names: tuple[str, ...]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """Merge fields with their tags, and the other fields that a body may carry."""
+    tags = tuple((name, name.removeprefix(MERGE)) for name in names if name.startswith(MERGE))
+    return tags, tuple(name for name in names if not name.startswith(MERGE) and name != "status")
 
 
 def to_field(merge: Mapping[str, Any]) -> FieldInfo:

@@ -58,10 +58,14 @@ class Observed:
     older: list[str] = field(default_factory=list)
 
 
-def digest_of(record: Record, salt: bytes, raw: bytes = NO_BYTES) -> bytes:
+def told(record: Record) -> bytes:
+    """Its fields as JSON, in the order asked: what is hashed, and what is stored."""
+    return _encode(record.fields if type(record.fields) is dict else dict(record.fields))
+
+
+def digest_of(record: Record, text: bytes, salt: bytes, raw: bytes = NO_BYTES) -> bytes:
     """`raw`, and 16 bytes that change when anything we map, the record's version or its liveness changes. `salt`: the mapping's version."""
-    body = record.mark or _encode(dict(record.fields))
-    return raw + sha256(b"%b\n%b\n%b\n%b" % (salt, record.liveness.encode(), (record.version or "").encode(), body)).digest()[:HALF]
+    return raw + sha256(b"%b\n%b\n%b\n%b" % (salt, record.liveness.encode(), (record.version or "").encode(), text)).digest()[:HALF]
 
 
 def raw_digest(raw: bytes, salt: bytes) -> bytes:
@@ -69,11 +73,17 @@ def raw_digest(raw: bytes, salt: bytes) -> bytes:
     return sha256(salt + raw).digest()[:HALF]
 
 
-def observation(context: Context, side: Side, record: Record, digest: bytes | None) -> Observation:
+def observation(context: Context, side: Side, record: Record, text: bytes, digest: bytes | None) -> Observation:
     """A record with what the store needs to find it again: its digest and match keys."""
     match = context.mapping.match
     keys = [match[rank].key[side](record.fields) if rank < len(match) and record.fields else None for rank in (0, 1)]
-    return Observation(record, digest, keys[0], keys[1])
+    return Observation(record, digest, keys[0], keys[1], text.decode())
+
+
+def whole(context: Context, side: Side, record: Record, salt: bytes) -> Observation:
+    """The observation of a record that was read whole, by itself."""
+    text = told(record)
+    return observation(context, side, record, text, digest_of(record, text, salt))
 
 
 def salt_of(context: Context) -> bytes:
@@ -232,9 +242,10 @@ class _Looked:
             self.live.append(record.ref)
         elif old is None:
             return  # dead before we ever saw it: nobody's business
-        digest = digest_of(record, self._salt, raw)
+        text = told(record)
+        digest = digest_of(record, text, self._salt, raw)
         if old is None or not same(old[0], digest):
-            self.fresh.append(observation(self._context, self._side, record, digest))
+            self.fresh.append(observation(self._context, self._side, record, text, digest))
         elif raw != NO_BYTES:
             self.refreshed[record.ref] = digest
 
@@ -285,4 +296,4 @@ def read_again(context: Context, side: Side, refs: list[str]) -> Iterator[Observ
     """The records as they are now, ready to be staged."""
     spec, connector, salt = context.mapping.sides[side], context.connectors[side], salt_of(context)
     for record in connector.read(spec.object, spec.native, refs):
-        yield observation(context, side, record, digest_of(record, salt))
+        yield whole(context, side, record, salt)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from flows.observe import digest_of, salt_of, same
+from flows.observe import digest_of, salt_of, same, told
 from flows.sender import Sender, applied, find, note_world, read
 from state.outbox import OutboxRow
 from state.settling import Settled
@@ -103,7 +103,7 @@ def delta(sender: Sender) -> dict[str, Record]:
     changed: dict[str, Record] = {}
     for page in sender.connector.pull(sender.spec.object, sender.spec.native, context.sync.cursor(sender.side)):
         known = context.sync.digests(sender.side, [record.ref for record in page.records]) if page.records else {}
-        changed |= {r.ref: r for r in page.records if r.ref not in known or not same(known[r.ref][0], digest_of(r, salt))}
+        changed |= {r.ref: r for r in page.records if r.ref not in known or not same(known[r.ref][0], digest_of(r, told(r), salt))}
     return changed
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +27,7 @@ OBSERVED = (
     "field_times", "shadow", "dirty", "staged", "attempts", "retry_at_us",
 )  # fmt: skip
 STAGE = upsert(RECORD, OBSERVED, OBSERVED[:3], OBSERVED[3:])
+_values = itemgetter(*OBSERVED)
 _NEXT = sa.text("UPDATE sync SET staged = staged + 1 WHERE id = :s RETURNING staged")
 _SAVE_CURSOR = sa.text(
     "INSERT INTO cursor (sync_id, side, at_us, ref, token) VALUES (:s, :side, :at_us, :ref, :token)"
@@ -76,12 +78,16 @@ _TOUCH = (
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A record as just read, its digest (None when it was not read whole), and its match keys (None where it has none)."""
+    """A record as just read, its digest (None when it was not read whole), and its match keys (None where it has none).
+
+    `text`: its fields as JSON, when they have been written down already.
+    """
 
     record: Record
     digest: bytes | None
     key_1: str | None = None
     key_2: str | None = None
+    text: str = ""
 
 
 class Observations:
@@ -148,7 +154,7 @@ class Observations:
                 row = observed(self._scope.sync_id, codec.SIDE_NO[side], observation, old, number)
                 known[row["ref"]] = row
                 rows.append(row)
-        self._scope.db.many(connection, STAGE, rows)
+        self._scope.db.many(connection, STAGE, list(map(_values, rows)))
         if force:
             connection.execute(_NO_BASE, {"s": self._scope.sync_id, "at": codec.SIDE_NO[side], "refs": refs})
         return len(rows)
@@ -215,18 +221,15 @@ class Observations:
 def observed(sync_id: int, side: int, observation: Observation, old: Any | None, number: int) -> Row:
     """The row of an observation, over what the old row knew."""
     record = observation.record
-    fields = dict(record.fields.items())
-    seen = codec.dumps(fields)
+    seen = observation.text or codec.dumps(dict(record.fields))
     keys = (observation.key_1, observation.key_2)
     shadow = None
     if old is not None:
         shadow = old["shadow"] and codec.shadow(old["shadow"], old["seen"])
-        if not fields:
+        if not record.fields:
             keys = (old["key_1"], old["key_2"])
-        before = codec.native(old["seen"], f"record {side}/{record.ref}, seen")
-        whole = record.liveness == "live" and observation.digest is not None
-        if not whole and before.keys() - fields.keys():
-            seen = codec.dumps(before | fields)
+        if record.liveness != "live" or observation.digest is None:
+            seen = codec.dumps(codec.native(old["seen"], f"record {side}/{record.ref}, seen") | dict(record.fields))
     return {
         "sync_id": sync_id, "side": side, "ref": record.ref, "key_1": keys[0], "key_2": keys[1], "digest": observation.digest, "seen": seen,
         "liveness": codec.LIVENESS_NO[record.liveness], "merged_into": record.merged_into,

@@ -71,7 +71,7 @@ _TAKEN = Hold("Ambiguous", "the record that answers to this create belongs to an
 class Settled:
     """What became of one outbox row. `result`: "applied", "moved", "held:<error>" or "failed:<error>".
 
-    `ref`: the record written, when it is new or has changed; `echo`, `digest`, `keys`: what it now shows, as for an observation. `hold`:
+    `ref`: the record written, if new or changed; `echo`, `digest`, `keys`, `text`: what it shows, as for an observation. `hold`:
     opened on the contact; `retry_at_us`: not to be decided again before that time. `held_fields`: canonical fields that were refused on the
     way (the rest may still have been applied); each waits with the hold's reason.
     """
@@ -82,6 +82,7 @@ class Settled:
     echo: Record | None = None
     digest: bytes | None = None
     keys: tuple[str | None, str | None] = (None, None)
+    text: str = ""
     hold: Hold | None = None
     retry_at_us: int | None = None
     held_fields: tuple[str, ...] = ()
@@ -192,7 +193,7 @@ class _Batch:
         if echo is None:
             return base
         late = old is not None and None not in (old["modified_us"], echo.modified_us) and echo.modified_us < old["modified_us"]
-        fields = dict(echo.fields.items())
+        fields = dict(echo.fields)
         shadow, moved = self._shadow(row, fields, mine or there, settled.found)
         base["dirty"] = 1 if late or moved or (row.kind != "create" and base["dirty"] == 1) else 0
         if late:  # the digest too must stay that of what we know, or nobody would notice that the vendor has gone back
@@ -200,7 +201,8 @@ class _Batch:
             return base
         seen = codec.native(old["seen"], f"record {row.side}/{ref}, seen") | fields if old is not None else fields
         base |= {
-            "seen": codec.dumps(seen), "shadow": codec.AS_SEEN if shadow == seen else codec.dumps(shadow), "modified_us": echo.modified_us,
+            "seen": (settled.text if seen is fields else "") or codec.dumps(seen),
+            "shadow": codec.AS_SEEN if shadow == seen else codec.dumps(shadow), "modified_us": echo.modified_us,
             "version": echo.version, "proof": codec.proof_text(echo.proof) or base["proof"],
         }  # fmt: skip
         if settled.keys != (None, None):
@@ -219,6 +221,8 @@ class _Batch:
             # field of a record that was only found later: somebody may have edited it since.
             meant = {**row.fields, **row.consent} if found else row.consent
             unheard = {name for name, value in meant.items() if not _shows(fields.get(name, value), value)}
+            if not unheard and fields.keys() <= sent:
+                return fields, False
             agreed = sent - unheard
             ours = {name: value for name, value in fields.items() if name in agreed}
             moved = bool(unheard) or any(fields[name] not in _BLANK for name in fields.keys() - sent)

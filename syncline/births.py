@@ -29,8 +29,8 @@ def create(mapping: CompiledMapping, draft: Draft, source: Side, traits: Mapping
         return finish(draft, contact.state)
     put, view = draft.put[target], draft.view
     for route in mapping.routes[source]:
-        if route.as_is is not None:  # most fields of a first load: no lens, no refusal, nothing to judge
-            here, across, most = route.as_is
+        here, across, most = route.as_is
+        if most:  # most fields of a first load: no lens, no refusal, nothing to judge
             text = native.get(here)
             if type(text) is str and 0 < len(text) <= most and not text.isspace():
                 view[route.field.name] = put[across] = text

@@ -127,7 +127,7 @@ class Route:
     field: Field
     get: Callable[[Native], Value]
     put: Callable[[Value, Native], dict[str, Any]] | None
-    as_is: tuple[str, str, int] | None = None
+    as_is: tuple[str, str, int] = ("", "", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,5 +164,5 @@ def _route(field_: Field, source: Side) -> Route:
     target = other(source)
     here, across = field_.lenses[source], field_.lenses[target]
     most = 0 if field_.consent or not field_.may_write(target) else min(here.as_is, across.as_is)
-    as_is = (here.names[0], across.names[0], most) if most else None
+    as_is = (here.names[0], across.names[0], most) if most else ("", "", 0)
     return Route(field_, here.get, across.put if field_.may_write(target) else None, as_is)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Side = Literal["crm", "marketing"]
@@ -65,8 +65,6 @@ class Record:
     `ref` is the vendor's most durable id. `fields` holds exactly the native fields that were asked for, in the order asked, each present
     unless the vendor did not show it. `modified_us` is the vendor's own system time, never a user-settable one. `version` is an opaque
     token for conditional writes. `absorbed` lists refs this record has swallowed by merge; `merged_into` names the survivor of this one.
-    `mark` stands for `fields` when two looks at a record are compared: equal marks mean equal fields. A connector that gives one gives it
-    with every whole record, however read; None has the fields themselves compared, so `fields` may be built when somebody asks.
     """
 
     ref: str
@@ -78,4 +76,3 @@ class Record:
     absorbed: tuple[str, ...] = ()
     field_times_us: Mapping[str, int] | None = None
     proof: Proof | None = None
-    mark: bytes | None = field(default=None, compare=False, repr=False)

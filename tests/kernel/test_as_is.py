@@ -33,4 +33,4 @@ def test_the_short_way_changes_nothing(kernel: Kernel, first: Any) -> None:
 def test_of_one_way_and_consent_fields_there_is_none(kernel: Kernel) -> None:
     chosen = _with(kernel, MOST)
     routes = {route.field.name: route.as_is for route in chosen.routes["crm"]}
-    assert routes == {"email": None, "first": ("first", "first", MOST), "last": None, "consent": None}
+    assert routes == {"email": ("", "", 0), "first": ("first", "first", MOST), "last": ("", "", 0), "consent": ("", "", 0)}

@@ -1,4 +1,4 @@
-"""A record's mark stands for its fields: it must change with them, with nothing else, and be the same however the record was read."""
+"""What is hashed and stored of a record changes with its fields, with nothing else, and is the same however the record was read."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from connectors.hubspot_receipts import receipts_of
 from connectors.hubspot_shapes import ANSWER, answer_to, recorder
 from connectors.mailchimp_shapes import shape, to_record
+from flows.observe import told
 from syncline.ports import Change
 from syncline.records import Record
 
@@ -37,27 +38,27 @@ def member(merged: dict[str, Any], tags: list[str], stamp: str = STAMP) -> dict[
 
 
 @given(SHOWN, SHOWN)
-def test_marks_of_contacts_are_equal_just_when_their_fields_are(one: dict[str, Any], two: dict[str, Any]) -> None:
+def test_contacts_are_told_alike_just_when_their_fields_are(one: dict[str, Any], two: dict[str, Any]) -> None:
     a, b = contact(one), contact(two, "2026-11-22T00:00:00.123Z")
-    assert (a.mark == b.mark) is (dict(a.fields) == dict(b.fields)) is (one == two)
+    assert (told(a) == told(b)) is (dict(a.fields) == dict(b.fields)) is (one == two)
     assert list(a.fields) == [name for name in PROPERTIES if name in one]
 
 
 @given(SHOWN)
-def test_the_echo_of_a_contact_has_the_mark_of_a_later_look(properties: dict[str, Any]) -> None:
+def test_the_echo_of_a_contact_is_told_as_a_later_look_is(properties: dict[str, Any]) -> None:
     row = {"id": "1", "properties": {"hs_object_id": "1", **properties}, "updatedAt": STAMP}
     answer = ANSWER.decode(msgspec.json.encode({"results": [row]}))
     (receipt,) = receipts_of(answer, [Change("k", "update", "1")], PROPERTIES)
     assert receipt.record is not None
-    assert (receipt.record.mark, receipt.record.fields) == (contact(properties).mark, contact(properties).fields)
+    assert (told(receipt.record), receipt.record.fields) == (told(contact(properties)), contact(properties).fields)
 
 
 @given(MERGED, TAGS, MERGED, TAGS)
-def test_marks_of_members_are_equal_just_when_their_fields_are(
+def test_members_are_told_alike_just_when_their_fields_are(
     one: dict[str, Any], tags: list[str], two: dict[str, Any], others: list[str]
 ) -> None:
     a, b = to_record(member(one, tags), MEMBER), to_record(member(two, others, "2026-11-22T00:00:00+00:00"), MEMBER)
-    assert (a.mark == b.mark) is (dict(a.fields) == dict(b.fields)) is ((one, sorted(tags)) == (two, sorted(others)))
+    assert (told(a) == told(b)) is (dict(a.fields) == dict(b.fields)) is ((one, sorted(tags)) == (two, sorted(others)))
     assert list(a.fields) == [name for name in MEMBER if not name.startswith("merge_fields.") or name.removeprefix("merge_fields.") in one]
 
 
@@ -66,7 +67,7 @@ def test_a_member_alone_and_in_a_page_is_the_same(merged: dict[str, Any], tags: 
     made = shape(MEMBER)
     page = made.page.decode(msgspec.json.encode({"members": [member(merged, tags)], "total_items": 1}))
     alone, among = to_record(member(merged, tags), MEMBER), made.record(page.members[0])
-    assert (alone, alone.mark) == (among, among.mark)
+    assert (alone, told(alone)) == (among, told(among))
 
 
 def test_of_more_tags_than_are_shown_nothing_is_said() -> None:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from state import codec
 from state.database import among
 from state.holds import HoldRow, Owner, by_owner, open_holds
-from state.queries import CONTACTS, RECORDS, RECORDS_OF, records
+from state.queries import CONTACTS, RECORDS, RECORDS_OF, RecordRow, records
 from state.scope import Scope
 from state.tables import CONTACT, RECORD
 from syncline.plan import Contact, SideState
@@ -36,7 +36,7 @@ _PAIRED = sa.text(
     " AND r.pair_ref IS NOT NULL AND r.ref > :after ORDER BY r.ref LIMIT :limit"
 )
 _SINGLE = sa.text(
-    f"SELECT r.ref FROM record AS r WHERE r.sync_id = :s AND {_DUE} AND r.contact_id IS NULL AND r.side = :side"
+    f"SELECT {', '.join(RecordRow._fields)} FROM record AS r WHERE r.sync_id = :s AND {_DUE} AND r.contact_id IS NULL AND r.side = :side"
     " AND r.pair_ref IS NULL AND r.liveness = 0 AND r.ref > :after ORDER BY r.ref LIMIT :limit"
 )
 _LOSERS = sa.select(CONTACT.c.merged_into, CONTACT.c.id).where(
@@ -79,30 +79,30 @@ class Contacts:
             found, last = self._load(connection, ids), str(ids[-1]) if ids else ""
         elif at.stage == "paired":
             pairs = connection.execute(_PAIRED, values).all()
-            found = self._fresh(connection, [{"crm": crm, "marketing": across} for crm, across in pairs], at.next_id)
-            last = pairs[-1][0] if pairs else ""
+            rows = self._rows(connection, "crm", [crm for crm, _ in pairs]) | self._rows(connection, "marketing", [far for _, far in pairs])
+            members = [{"crm": rows["crm", crm], "marketing": rows["marketing", across]} for crm, across in pairs]
+            found, last = self._fresh(connection, members, at.next_id), pairs[-1][0] if pairs else ""
         else:
             side: Side = "crm" if at.stage == "crm" else "marketing"
-            refs = list(connection.execute(_SINGLE, {**values, "side": codec.SIDE_NO[side]}).scalars())
-            found, last = self._fresh(connection, [{side: ref} for ref in refs], at.next_id), refs[-1] if refs else ""
+            single = records(connection, _SINGLE, {**values, "side": codec.SIDE_NO[side]})
+            found, last = self._fresh(connection, [{side: row} for row in single], at.next_id), single[-1].ref if single else ""
         next_id = at.next_id + (0 if at.stage == "linked" else len(found))
         if last:
             return found, replace(at, after=last, next_id=next_id)
         stage = _AFTER[at.stage]
         return found, None if stage is None else Position(stage, next_id=next_id)
 
-    def _fresh(self, connection: sa.Connection, members: Sequence[dict[Side, str]], next_id: int) -> list[Contact]:
-        """New contacts, numbered in order, of unlinked records."""
-        rows: dict[tuple[Side, str], Any] = {}
-        for side in SIDES:
-            refs = codec.dumps([member[side] for member in members if side in member])
-            values = {"s": self._scope.sync_id, "side": codec.SIDE_NO[side], "refs": refs}
-            rows |= {(side, row.ref): row for row in records(connection, RECORDS, values)}
-        holds = open_holds(connection, self._scope, (), [ref for member in members for ref in member.values()])
+    def _rows(self, connection: sa.Connection, side: Side, refs: Sequence[str]) -> dict[tuple[Side, str], Any]:
+        values = {"s": self._scope.sync_id, "side": codec.SIDE_NO[side], "refs": codec.dumps(refs)}
+        return {(side, row.ref): row for row in records(connection, RECORDS, values)}
+
+    def _fresh(self, connection: sa.Connection, members: Sequence[dict[Side, Any]], next_id: int) -> list[Contact]:
+        """New contacts, numbered in order, of unlinked records' rows."""
+        holds = open_holds(connection, self._scope, (), [row.ref for member in members for row in member.values()])
         fresh = []
         for number, member in enumerate(members):
-            sides = {side: side_state(rows[side, ref]) for side, ref in member.items()}
-            held = by_owner(holds, list(member.items()))
+            sides = {side: side_state(row) for side, row in member.items()}
+            held = by_owner(holds, [(side, row.ref) for side, row in member.items()]) if holds else ()
             fresh.append(Contact(next_id + number, sides, held=frozenset(row.field for row in held)))
         return fresh
 

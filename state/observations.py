@@ -228,8 +228,9 @@ def observed(sync_id: int, side: int, observation: Observation, old: Any | None,
         shadow = old["shadow"] and codec.shadow(old["shadow"], old["seen"])
         if not record.fields:
             keys = (old["key_1"], old["key_2"])
+        before = codec.native(old["seen"], f"record {side}/{record.ref}, seen")  # a damaged one is noticed before it is overwritten
         if record.liveness != "live" or observation.digest is None:
-            seen = codec.dumps(codec.native(old["seen"], f"record {side}/{record.ref}, seen") | dict(record.fields))
+            seen = codec.dumps(before | dict(record.fields))
     return {
         "sync_id": sync_id, "side": side, "ref": record.ref, "key_1": keys[0], "key_2": keys[1], "digest": observation.digest, "seen": seen,
         "liveness": codec.LIVENESS_NO[record.liveness], "merged_into": record.merged_into,

@@ -78,6 +78,9 @@ class _Shown(msgspec.Struct):
 
 
 _NAMES = _Shown.__struct_fields__
+_encode = msgspec.json.Encoder().encode
+"""Not sorted: the planner goes through the fields in the mapping's order, and sorts what it keeps in sets."""
+
 _shown = msgspec.json.Decoder(list[_Shown])
 _stored = msgspec.json.Decoder(list[StoredPlan])
 
@@ -117,7 +120,7 @@ class Plans:
         with self._scope.write() as connection:
             staged = connection.execute(sa.text("SELECT staged FROM sync WHERE id = :s"), {"s": self._scope.sync_id}).scalar_one()
             row: dict[str, Any] = {
-                "sync_id": self._scope.sync_id, "run_id": run_id, "number": number, "staged": staged, "body": codec.dumps(list(plans)),
+                "sync_id": self._scope.sync_id, "run_id": run_id, "number": number, "staged": staged, "body": _encode(plans).decode(),
                 "contacts": len(plans), **totals,
             }  # fmt: skip
             connection.execute(_INSERT, row)

@@ -20,6 +20,6 @@ RecordRow = namedtuple("RecordRow", RECORD.columns.keys())
 """A whole row of `record`."""
 
 
-def records(connection: sa.Connection, query: sa.Select[Any], values: Mapping[str, Any]) -> list[Any]:
+def records(connection: sa.Connection, query: sa.Executable, values: Mapping[str, Any]) -> list[Any]:
     """RecordRows of `RECORDS` or `RECORDS_OF`, straight from the driver: a first load reads every record several times."""
     return list(map(RecordRow._make, connection.execute(query, values).cursor.fetchall()))

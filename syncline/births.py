@@ -22,7 +22,7 @@ def create(mapping: CompiledMapping, draft: Draft, source: Side, traits: Mapping
     contact, target = draft.contact, other(source)
     native = contact.sides[source].seen
     policy, shown = mapping.policy, Values(mapping, source, native)
-    if contact.state not in ("new", "active") or not (
+    if contact.state not in ("new", "active", "deleted") or not (
         (source not in policy.scope or policy.scope[source](shown, native))
         and (target not in policy.create or policy.create[target](shown, native))
     ):

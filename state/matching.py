@@ -198,6 +198,8 @@ class Matching:
 
     def _join(self, connection: sa.Connection, log: Appender, joins: list[Paired]) -> None:
         """Unlinked records become the missing half of existing contacts."""
+        if not joins:
+            return
         keys = contact_keys(connection, self._scope, [pair.contact_id for pair in joins if pair.contact_id is not None])
         query = sa.text("SELECT contact_id FROM record WHERE sync_id = :sync_id AND side = :side AND ref = :ref")
         for pair in joins:

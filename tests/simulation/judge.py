@@ -284,21 +284,29 @@ def _came_back(vendor: Vendor, rec: Rec) -> bool:
 
 def nobody_back(case: Case) -> Iterator[Violation]:
     """I4: whom people removed is not made again, unless people made the person anew, or brought a record back."""
-    gone: dict[tuple[Side, int], bool] = {}
+    gone: dict[tuple[Side, int], str] = {}
     anew: dict[tuple[Side, int], int] = {}
     effects = sorted(((e, side) for side, v in case.world.vendors.items() for e in v.effects), key=lambda item: item[0].at_us)
     for effect, side in effects:
         key = (side, effect.who)
         if effect.op in ("archive", "remove") and effect.actor == "people":
             made = anew.get((other(side), effect.who))  # and no round has heard of that yet: two acts in no order that shows
-            gone[key] = made is None or any(made < began and ended < effect.at_us for began, ended in case.world.heard)
+            heard = made is None or any(made < began and ended < effect.at_us for began, ended in case.world.heard)
+            gone[key] = effect.ref if heard else ""
         if effect.actor == "people" and effect.op == "create":
             anew[key] = effect.at_us
         if effect.actor in ("people", "vendor") and effect.op in ("create", "undelete", "restored", "convert"):
             gone.pop(key, None)
             gone.pop((other(side), effect.who), None)
-        if effect.engine and effect.op in ("create", "restore") and gone.get(key) and effect.who >= 0 and not case.world.restored_database:
+        again = effect.engine and effect.op in ("create", "restore") and effect.who >= 0 and gone.get(key)
+        if again and not case.world.restored_database and _same_contact(case, side, gone[key], effect):
             yield Violation("I4", f"{side} {effect.ref}: person {effect.who} was removed by people and made again by {effect.actor}")
+
+
+def _same_contact(case: Case, side: Side, removed: str, made: Effect) -> bool:
+    """Whether what was made is of the contact that lost its record: another record of that person may have waited as a double."""
+    contact, _ = case.contact.get((side, removed), (None, ""))
+    return contact is None or contact == int(made.actor.split("-")[1])
 
 
 # ---------------------------------------------------------------- I11

@@ -1,0 +1,60 @@
+"""What the judge has before it: the settled world, who the engine says is one person, what it says waits, and what its log says."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from syncline.records import SIDES, Side
+from tests.simulation.vendor import Rec
+from tests.simulation.words import searchable
+from tests.simulation.world import World
+
+_LINKS = sa.text(
+    "SELECT r.side, r.ref, r.contact_id, c.state FROM record AS r JOIN contact AS c ON c.sync_id = r.sync_id AND c.id = r.contact_id"
+)
+
+
+@dataclass(slots=True)
+class Case:
+    """What the judge has before it. `contact[side, ref]`: (contact, its state); `held`: (contact or record, field) that waits."""
+
+    world: World
+    contact: dict[tuple[Side, str], tuple[int, str]] = field(default_factory=dict)
+    held: set[tuple[Any, str]] = field(default_factory=set)
+    text: str = ""
+
+    def waits(self, side: Side, rec: Rec, *fields: str) -> bool:
+        owner = self.contact.get((side, rec.ref), ((side, rec.ref), ""))[0]
+        return any((who, name) in self.held for name in ("", *fields) for who in (owner, (side, rec.ref)))
+
+
+def case_of(world: World) -> Case:
+    """What there is to be judged by now."""
+    case = Case(world, text=_text(world))
+    with world.engine().store.database.read() as connection:
+        for row in connection.execute(_LINKS):
+            case.contact[SIDES[row.side], row.ref] = (row.contact_id, row.state)
+    case.held = {(hold.owner, hold.field) for hold in world.engine().sync.holds()}
+    return case
+
+
+def _text(world: World) -> str:
+    """All that is true anywhere, and all that the log says, lost logs too."""
+    shown = [searchable(value) for vendor in world.vendors.values() for rec in vendor for value in rec.fields.values() if value]
+    return "\n".join([*shown, *world.old_logs, world.log_text()])
+
+
+def pairs(case: Case) -> Iterator[tuple[Rec, Rec]]:
+    """Live records that the engine says are one active contact."""
+    by_contact: dict[int, dict[Side, Rec]] = defaultdict(dict)
+    for side, vendor in case.world.vendors.items():
+        for rec in vendor.live():
+            contact, state = case.contact.get((side, rec.ref), (None, ""))
+            if contact is not None and state == "active":
+                by_contact[contact][side] = rec
+    yield from ((found["crm"], found["marketing"]) for found in by_contact.values() if len(found) == 2)

@@ -1,0 +1,94 @@
+"""I4, I10 and who belongs across: nobody comes back, nobody is left, nobody stands twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from syncline.records import Side, other
+from tests.simulation.case import Case
+from tests.simulation.vendor import Effect, Rec, Vendor
+from tests.simulation.words import address_key
+from tests.simulation.world import Violation
+
+
+def nobody_twice(case: Case) -> Iterator[Violation]:
+    """I10: a contact has one live record a side at most, and a record has one contact."""
+    owners: Counter[tuple[int, Side]] = Counter()
+    for side, vendor in case.world.vendors.items():
+        for rec in vendor.live():
+            contact, state = case.contact.get((side, rec.ref), (None, ""))
+            if contact is not None and state == "active":
+                owners[contact, side] += 1
+    for (contact, side), count in owners.items():
+        if count > 1:
+            yield Violation("I10", f"contact {contact} has {count} live records in {side}")
+
+
+def everybody_across(case: Case) -> Iterator[Violation]:
+    """Coverage: a live record with an address of its own has a live partner, unless it waits or its partner was taken away by people."""
+    for side, vendor in case.world.vendors.items():
+        taken = Counter(address_key(rec.fields["email"]) for rec in vendor.live())
+        for rec in vendor.live():
+            contact, state = case.contact.get((side, rec.ref), (None, ""))
+            partner = any(
+                mine[0] == contact and (far := case.world.vendors[other(side)].get(ref)) is not None and far.life == "live"
+                for (s, ref), mine in case.contact.items()
+                if s == other(side)
+            )
+            if (contact is not None and partner) or not rec.fields["email"] or taken[address_key(rec.fields["email"])] > 1:
+                continue
+            if case.waits(side, rec, "email") or (state in ("unlinked", "deleted", "merged") and _taken_away(case, side, rec)):
+                continue
+            yield Violation("I1", f"{side} {rec.ref} (person {rec.who}) has nobody across; contact {contact} is {state or 'not there'}")
+
+
+def _taken_away(case: Case, side: Side, rec: Rec) -> bool:
+    """The last that people or the vendor did to the lives of this contact's records across was to remove one."""
+    ours = case.contact[side, rec.ref]
+    refs = {ref for (s, ref), contact in case.contact.items() if contact == ours and s != side}
+    acts = ("archive", "remove", "merge", "restored", "undelete")
+    effects = [e for e in case.world.vendors[other(side)].effects if e.ref in refs and e.op in acts and not e.engine]
+    return ours[1] == "merged" or bool(effects and effects[-1].op != "undelete")
+
+
+def policy_done(case: Case) -> Iterator[Violation]:
+    """I4: whom people removed where the mapping says so is not left alive across, unless somebody edited it, or it waits."""
+    rules = case.world.engine().mapping.policy.delete_seen_in
+    for side, vendor in case.world.vendors.items():
+        for rec in vendor.live():
+            contact, state = case.contact.get((side, rec.ref), (None, ""))
+            if state == "deleted" and rules[other(side)] == "archive" and not case.waits(side, rec) and not _came_back(vendor, rec):
+                yield Violation("I4", f"{side} {rec.ref} (person {rec.who}) lives on in contact {contact}, which is deleted")
+
+
+def _came_back(vendor: Vendor, rec: Rec) -> bool:
+    """People or a backup brought it back after it was archived."""
+    return any(effect.ref == rec.ref and effect.op in ("undelete", "restored") for effect in vendor.effects)
+
+
+def nobody_back(case: Case) -> Iterator[Violation]:
+    """I4: whom people removed is not made again, unless people made the person anew, or brought a record back."""
+    gone: dict[tuple[Side, int], str] = {}
+    anew: dict[tuple[Side, int], int] = {}
+    effects = sorted(((e, side) for side, v in case.world.vendors.items() for e in v.effects), key=lambda item: item[0].at_us)
+    for effect, side in effects:
+        key = (side, effect.who)
+        if effect.op in ("archive", "remove") and effect.actor == "people":
+            made = anew.get((other(side), effect.who))  # and no round has heard of that yet: two acts in no order that shows
+            heard = made is None or any(made < began and ended < effect.at_us for began, ended in case.world.heard)
+            gone[key] = effect.ref if heard else ""
+        if effect.actor == "people" and effect.op == "create":
+            anew[key] = effect.at_us
+        if effect.actor in ("people", "vendor") and effect.op in ("create", "undelete", "restored", "convert"):
+            gone.pop(key, None)
+            gone.pop((other(side), effect.who), None)
+        again = effect.engine and effect.op in ("create", "restore") and effect.who >= 0 and gone.get(key)
+        if again and not case.world.restored_database and _same_contact(case, side, gone[key], effect):
+            yield Violation("I4", f"{side} {effect.ref}: person {effect.who} was removed by people and made again by {effect.actor}")
+
+
+def _same_contact(case: Case, side: Side, removed: str, made: Effect) -> bool:
+    """Whether what was made is of the contact that lost its record: another record of that person may have waited as a double."""
+    contact, _ = case.contact.get((side, removed), (None, ""))
+    return contact is None or contact == int(made.actor.split("-")[1])

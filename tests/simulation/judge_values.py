@@ -1,0 +1,135 @@
+"""I1, I2, I3: values agree, none is lost, none is invented."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from syncline.records import SIDES, Side, other
+from tests.simulation.case import Case, pairs
+from tests.simulation.habits import dialled
+from tests.simulation.mapping import CLEARS
+from tests.simulation.vendor import Effect, Rec, Vendor
+from tests.simulation.words import members, searchable
+from tests.simulation.world import Violation
+
+MARK = re.compile(r"q\d{4}|1555\d{4}|19[5-9]\d-\d\d-\d\d")
+JUST_S = 5
+"""A poll cannot show what came to its index so shortly before a write."""
+
+TWO_WAY = ("email", "first", "last", "city", "note", "birthday", "phone", "stage", "tags")
+
+
+def converged(case: Case) -> Iterator[Violation]:
+    """I1: linked records mean the same, or the difference waits with a reason, or is a blank that says nothing."""
+    for crm, marketing in pairs(case):
+        for name in (*TWO_WAY, "company", "consent"):
+            left, right = crm.fields[name], marketing.fields[name]
+            if not _agree(case, name, left, right) and not _explained(case, name, crm, marketing):
+                yield Violation("I1", f"{crm.ref} and {marketing.ref} (person {crm.who}): {name} {left!r} and {right!r}")
+
+
+def _agree(case: Case, name: str, left: Any, right: Any) -> bool:
+    if name == "consent":
+        words = {side: case.world.vendors[side].profile.words for side in SIDES}
+        return (left == words["crm"]["out"]) == (right == words["marketing"]["out"])
+    if name == "tags":
+        return sorted(members(left)) == sorted(members(right))
+    crm, marketing = (case.world.vendors[side] for side in SIDES)
+    one, two = _plain(name, left), _plain(name, right)
+    shown = _plain(name, marketing.normal(name, _sent(name, left)))
+    back = _plain(name, crm.normal(name, right))
+    return two in (one, shown) or one == back
+
+
+def _sent(name: str, value: Any) -> Any:
+    """As the mapping writes it into marketing: first names have twelve letters there."""
+    return value[:12].rstrip() if name == "first" and isinstance(value, str) else value
+
+
+def _plain(name: str, value: Any) -> Any:
+    """What a value means, by rules of our own."""
+    text = str(value or "").strip()
+    if name == "email":
+        return text.lower()
+    if name == "phone":
+        return dialled(text)
+    return text.lower() if name == "stage" else text[:10] if name == "birthday" else text
+
+
+def _explained(case: Case, name: str, crm: Rec, marketing: Rec) -> bool:
+    if name == "company" and not crm.fields[name]:
+        return True  # read from the CRM alone, and a blank there says nothing
+    if case.waits("crm", crm, name) or case.waits("marketing", marketing, name):
+        return True
+    blank = [rec for rec in (crm, marketing) if not rec.fields[name]]
+    return bool(blank) and name not in CLEARS and name != "consent" and any(_blanked(case, rec, name) for rec in blank)
+
+
+def _blanked(case: Case, rec: Rec, name: str) -> bool:
+    """Somebody emptied it, or the vendor's backup did: under this mapping, that says nothing."""
+    side = next(side for side, vendor in case.world.vendors.items() if rec.ref in vendor.records)
+    effects = [effect for effect in case.world.vendors[side].effects if effect.who == rec.who]
+    return any(effect.op == "restored" or (effect.field == name and not effect.after and effect.before) for effect in effects)
+
+
+def nothing_lost(case: Case) -> Iterator[Violation]:
+    """I2: a value that people wrote and the engine overwrote is in a store, or in the log."""
+    for side, vendor in case.world.vendors.items():
+        last: dict[tuple[str, str], Effect] = {}
+        for effect in vendor.effects:
+            if effect.op == "create":
+                last |= {(effect.ref, name): effect._replace(field=name, after=value) for name, value in effect.after.items()}
+                continue
+            if effect.op == "restored":  # what the vendor itself forgot
+                last = {key: edit for key, edit in last.items() if key[0] != effect.ref}
+            if effect.field == "*":
+                continue
+            before = last.get((effect.ref, effect.field))
+            if effect.engine and before is not None and not before.engine and effect.after != before.after:
+                missing = [found for found in _marks(before) if found not in case.text]
+                if missing and not _unseen(vendor, before, effect):
+                    yield Violation(
+                        "I2", f"{side} {effect.ref} {effect.field}: {before.after!r} was overwritten by {effect.after!r} ({effect.actor})"
+                    )
+            last[effect.ref, effect.field] = effect
+
+
+def _marks(effect: Effect) -> list[str]:
+    if effect.field == "phone":
+        return re.findall(r"1555\d{4}", re.sub(r"\D", "", str(effect.after)))
+    return MARK.findall(str(effect.after).lower())
+
+
+def _unseen(vendor: Vendor, edit: Effect, write: Effect) -> bool:
+    """No look that this vendor allows could have shown the edit before it was overwritten."""
+    if vendor.profile.capabilities.recheck == "delta_poll":
+        return edit.shown_us > write.at_us - JUST_S * 1_000_000
+    lie = vendor.lies.get(write.ref, 0)
+    return vendor.profile.capabilities.recheck == "batch_read" and edit.at_us <= lie <= write.at_us
+
+
+def nothing_invented(case: Case) -> Iterator[Violation]:
+    """I3: whatever the engine writes was shown by the other side before."""
+    known: dict[Side, dict[str, set[Any]]] = {side: defaultdict(set) for side in SIDES}
+    effects = sorted(((e, side) for side, v in case.world.vendors.items() for e in v.effects), key=lambda item: item[0].at_us)
+    for effect, side in effects:
+        values = effect.after if effect.op in ("create", "convert") else {effect.field: effect.after} if effect.field != "*" else {}
+        for name, value in values.items():
+            if effect.engine and value and name not in ("consent", "email"):
+                source = known[other(side)][name] | known[side][name]
+                strange = set(_forms(name, value)) - source
+                if strange:
+                    yield Violation("I3", f"{side} {effect.ref} {name}: {value!r} ({effect.actor}) was never shown across")
+            known[side][name] |= set(_forms(name, value)) if value else set()
+
+
+def _forms(name: str, value: Any) -> list[str]:
+    """What is compared: the mark in a value, or its plain form."""
+    if name == "tags":
+        return members(value)
+    if name in ("stage",):
+        return [str(value).lower()]
+    return MARK.findall(searchable(value))

@@ -1,0 +1,121 @@
+"""Faults of the engine outside the kernel, each a text of a module and what to put in its place; `old` must stand there exactly once.
+
+`tests`: tests that know this very mechanism, where histories seldom or never bring it out.
+"""
+
+# ruff: noqa: E501
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Fault(NamedTuple):
+    what: str
+    module: str
+    old: str
+    new: str
+    tests: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        return ROOT / (self.module.replace(".", "/") + ".py")
+
+    def text(self) -> str:
+        """The module's source with the fault in it."""
+        source = self.path.read_text(encoding="utf-8")
+        assert source.count(self.old) == 1, f"{self.module}: {self.old!r} stands there {source.count(self.old)} times"
+        return source.replace(self.old, self.new)
+
+
+OBSERVE, PUSH, RECHECK, SENDER = "flows.observe", "flows.push", "flows.recheck", "flows.sender"
+RECONCILE, ROUND, SETTINGS = "flows.reconcile", "flows.round", "flows.settings"
+SETTLING, COMMITS, MATCHING, MERGING = "state.settling", "state.commits", "state.matching", "state.merging"
+OBSERVATIONS, CONTACTS, RUNS, LEASE, SCOPE = "state.observations", "state.contacts", "state.runs", "state.lease", "state.scope"
+HUBSPOT, MAILCHIMP, TRYTON, HTTP = "connectors.hubspot_reads", "connectors.mailchimp", "connectors.tryton", "connectors.http"
+
+ENGINE_FAULTS = [
+    # ---- observe
+    Fault("stale reads are accepted", OBSERVATIONS, "read is not None and read < known and old", "False and old", ("tests/state/test_observations.py::test_an_older_read_moves_nothing",)),
+    Fault("a read in part forgets the rest", OBSERVATIONS, "            seen = codec.dumps(before | dict(record.fields))\n", "            pass\n", ("tests/state/test_observations.py::test_a_name_that_a_read_in_part_did_not_ask_for_keeps_its_value",)),
+    Fault("what was swept is not forgotten", OBSERVATIONS, '"DELETE FROM swept WHERE sync_id = :s AND side = :side"', '"DELETE FROM swept WHERE sync_id = :s AND side = :side AND 1 = 0"'),
+    Fault("held contacts are never touched again", OBSERVATIONS, "            for statement in _TOUCH:", "            for statement in ():", ("tests/e2e/test_cases_fields.py::test_B_08_an_option_the_vendor_refuses_holds_its_field_until_it_is_there",)),
+    Fault("a restored backup brings its base along", OBSERVATIONS, "        if force:\n            connection.execute(_NO_BASE", "        if False:\n            connection.execute(_NO_BASE", ("tests/e2e/test_cases_operations.py::test_H_05_approved_it_is_merged_anew_and_nothing_newer_is_lost",)),
+    Fault("digests without the life of a record", OBSERVE, "(salt, record.liveness.encode(), ", '(salt, b"", '),
+    Fault("digests without the mapping's version", OBSERVE, "    return context.mapping.version.encode()[:64]", '    return b"one for all"', ("tests/e2e/test_cases_mapping.py",)),
+    Fault("a failed poll is passed over", OBSERVE, "    if failure is not None:\n        raise failure", "    if failure is not None:\n        return"),
+    Fault("a listing finds no deletes", OBSERVE, "            _find_deletes(context, side, found[side])", "            pass"),
+    Fault("an emptied side goes on", OBSERVE, "if emptied(before, listed) and", "if False and", ("tests/e2e/test_cases_operations.py::test_H_01_an_empty_first_page_stops_the_run_before_any_delete",)),
+    Fault("a restored backup is taken for edits", OBSERVE, "    if len(still) > FLOOR and not accept:", "    if False:", ("tests/e2e/test_cases_operations.py::test_H_05_a_restored_backup_stops_the_run_before_anything_is_written",)),
+    # ---- match
+    Fault("a whole contact takes another record in", MATCHING, "row.contact_id, bool(row.partner))", "row.contact_id, False)"),
+    Fault("people are linked by address each run", MATCHING, "return Candidate(SIDES[row.side], row.ref, row.contact_id, bool(row.partner))", "return Candidate(SIDES[row.side], row.ref)"),
+    Fault("who waits is never looked at again", MATCHING, "for statement in (*_WINNERS, _AGAIN, _UNPAIR):", "for statement in (*_WINNERS, _UNPAIR):", ("tests/state/test_matching.py::test_an_ambiguity_waits_and_is_released_when_its_cause_goes",)),
+    Fault("who joins is still free", MATCHING, "for statement in (_REPLACED, _JOIN, _ACTIVE):", "for statement in (_REPLACED, _ACTIVE):"),
+    Fault("a merged contact takes records in", MATCHING, "sa.or_(partner, closed).label", "partner.label"),
+    Fault("merges are not followed", RECONCILE, "    for merge in context.sync.merges():", "    for merge in ():"),
+    Fault("last words are not heard", MERGING, "connection.execute(_HEAR, {**of", "dict(_={**of", ("tests/state/test_last_words.py",)),
+    Fault("a merged contact lives on", MERGING, "UPDATE contact SET state = 'merged', merged_into", "UPDATE contact SET merged_into"),
+    Fault("the survivor is not decided", MERGING, "connection.execute(_DIRTY, {", "dict(_={"),
+    # ---- decide and guard
+    Fault("the dead stand for a contact", CONTACTS, "key=lambda row: (-row.liveness, row.staged)", "key=lambda row: (row.liveness, row.staged)"),
+    Fault("losers are forgotten", CONTACTS, "            lost[winner] += _left_behind(rows.get(loser, ()))", "            pass"),
+    Fault("holds are forgotten", CONTACTS, "        held=frozenset(hold.field for hold in holds.get(row.id, ())),", "", ("tests/e2e/test_cases_consent.py::test_a_consent_that_waits_is_not_let_go_because_its_neighbour_was_written", "tests/e2e/test_cases_fields.py")),
+    Fault("plans are not weighed", RECONCILE, "    if not any(totals.get(name) for name in WEIGHED.values()):", "    if True:", ("tests/e2e/test_cases_mapping.py::test_G_01_a_remapped_field_is_shown_first_stopped_by_its_limit_and_then_merged_without_a_base",)),
+    Fault("a plan goes through whatever it does", RECONCILE, "    if planned.trips:", "    if False:", ("tests/e2e/test_cases_mapping.py::test_G_01_a_remapped_field_is_shown_first_stopped_by_its_limit_and_then_merged_without_a_base",)),
+    Fault("a plan of another mapping is approved", ROUND, "    if run.mapping_version != context.mapping.version:", "    if False:", ("tests/e2e/test_cases_operations.py::test_a_plan_is_approved_once_and_only_under_its_own_mapping",)),
+    Fault("looking at a plan writes", ROUND, '    if report.kind == "plan":\n        report.status = "planned"', '    if False:\n        report.status = "planned"', ("tests/e2e/test_plan_predicts.py::test_a_first_load_does_what_its_plan_says",)),
+    Fault("a new mapping keeps the bases", RUNS, '"UPDATE record SET shadow = NULL, digest = NULL WHERE', '"UPDATE record SET digest = NULL WHERE', ("tests/state/test_observations.py::test_a_change_of_mapping_forgets_bases_and_cursors_and_is_logged",)),
+    Fault("polls before the outbox is finished", ROUND, '    if context.sync.outbox_size() and report.kind != "plan":', "    if False:"),
+    # ---- commit
+    Fault("conflicts leave no entry", COMMITS, "            self._log.add(entry, key,", '            entry.rule == "newest" or self._log.add(entry, key,'),
+    Fault("what was staged later counts as seen", COMMITS, "dirty = CASE WHEN staged > :staged THEN 1 ELSE 0 END", "dirty = CASE WHEN staged > :staged + 1000000 THEN 1 ELSE 0 END", ("tests/state/test_observations.py::test_an_edit_staged_after_the_plan_stays_dirty",)),
+    Fault("contact numbers are given twice", COMMITS, "        if made:\n            following", "        if False:\n            following"),
+    Fault("times of agreement are forgotten", COMMITS, "        agreed = plan.agreed_us\n", "        agreed = {}\n", ("tests/e2e/test_cases_consent.py",)),
+    Fault("holds never end", COMMITS, "        if plan.holds or current:", "        if plan.holds:", ("tests/e2e/test_cases_fields.py::test_B_08_a_value_the_table_does_not_know_holds_its_field_alone", "tests/e2e/test_cases_fields.py")),
+    Fault("holds are not written down", COMMITS, "        if plan.holds or current:", "        if current:"),
+    Fault("consent is written last", COMMITS, '"ready", 0 if write.kind == "consent" else 1,', '"ready", 1 if write.kind == "consent" else 0,', ("tests/state/test_pushing.py::test_consent_goes_first",)),
+    Fault("a chunk is committed twice", COMMITS, '_TAKE = sa.text("DELETE FROM plan_chunk WHERE sync_id = :s AND run_id = :run AND number = :number RETURNING staged")', '_TAKE = sa.text("SELECT staged FROM plan_chunk WHERE sync_id = :s AND run_id = :run AND number = :number")', ("tests/state/test_pushing.py::test_a_chunk_is_committed_once",)),
+    # ---- look again
+    Fault("nobody looks again", RECHECK, "        if record is None or _as_expected(row, record):", "        if True:"),
+    Fault("our own write is somebody's edit", RECHECK, "        elif already(row, record):", "        elif False:", ("tests/e2e/test_cases_faults.py::test_E_04_an_update_that_was_applied_without_an_answer_is_recognised",)),
+    Fault("what has moved is not noted", RECHECK, "    note_world(sender, [*moved, *heirs(sender, others, moved)])\n", ""),
+    Fault("a lost create is made again", RECHECK, """    lost = [row for row in creates if row.state == "sending"] if key else []""", "    lost = []"),
+    Fault("an address moves under a write", RECHECK, "    decided_on = {**row.anchor, **row.expect}", "    decided_on = {**row.expect}", ("tests/e2e/test_cases_races.py::test_the_member_we_are_about_to_update_changes_its_address", "tests/e2e/test_cases_races.py")),
+    # ---- push
+    Fault("writes go out unmarked", PUSH, "            sync.mark_sending([row.id for row in ready])", "            pass"),
+    Fault("one refused item ends the batch", PUSH, "            return _refused(sender, row, error)", "            raise error"),
+    Fault("a refused field takes its record along", PUSH, "        canonical = _canonical(sender, error) if isinstance(error, Rejected) else None", "        canonical = None"),
+    Fault("the refused field is sent again", PUSH, "        row = _without(sender, row, canonical)\n", "", ("tests/e2e/test_cases_fields.py::test_B_08_an_option_taken_away_at_the_vendor_holds_its_field_and_not_its_neighbours",)),
+    Fault("what was answered before an error is forgotten", PUSH, "    finally:\n        _finish(sender, settled)", "    else:\n        _finish(sender, settled)"),
+    Fault("one side's silence stops the other", PUSH, "                stopped.add(side)\n", "                stopped.update(SIDES)\n", ("tests/e2e/test_cases_faults.py::test_E_01_a_side_that_stays_shut_fails_alone_and_is_retried_in_time",)),
+    # ---- settle
+    Fault("the base is what was sent", SETTLING, "            shadow |= {name: value for name, value in fields.items() if name in sent}", "            shadow |= {**row.fields, **row.consent}", ("tests/state/test_pushing.py::test_the_shadow_is_the_echo_and_never_what_was_sent",)),
+    Fault("the echo of another field becomes the base", SETTLING, "            shadow |= {name: value for name, value in fields.items() if name in sent}", "            shadow |= fields"),
+    Fault("a found create has no second opinion", SETTLING, "            meant = {**row.fields, **row.consent} if found else row.consent", "            meant = row.consent"),
+    Fault("an edit in the echo is not looked at", SETTLING, "        moved = any(seen.get(name, MISSING) != value for name, value in fields.items() if name not in sent)", "        moved = False", ("tests/state/test_pushing.py::test_an_edit_that_the_echo_shows_is_not_taken_for_ours",)),
+    Fault("the other side is confirmed though it moved", SETTLING, 'or not row.confirms or far["dirty"] == 1:', "or not row.confirms:", ("tests/state/test_pushing.py::test_a_base_is_not_confirmed_from_a_newer_edit",)),
+    Fault("the other side is never confirmed", SETTLING, "        self._confirm(row)\n", ""),
+    Fault("a restore moves the base", SETTLING, '        if row.kind != "restore":', "        if True:"),
+    Fault("no receipt in the log", SETTLING, '        log.add(Entry(kind="receipt", new=new), committed=sealed(new, keys))\n', ""),
+    Fault("results are not copied", SETTLING, "        for outcome, seqs in outcomes.items():", "        for outcome, seqs in ():"),
+    Fault("a stolen record is taken over", SETTLING, '            if there["liveness"] == codec.LIVE:', "            if False:", ("tests/state/test_pushing.py::test_a_create_that_meets_anothers_record_is_held_and_links_nothing",)),
+    Fault("a failed write is not decided again", SETTLING, '        values["again"] = 0 if settled.waits else 1', '        values["again"] = 0', ("tests/state/test_pushing.py::test_what_was_not_applied_is_decided_again_when_due",)),
+    # ---- lease
+    Fault("the lease keeps nobody out", LEASE, "            if row.holder is not None and row.expires_us > now_us:", "            if False:", ("tests/state/test_lease.py",)),
+    Fault("writes are not fenced", SCOPE, "        if current != self.fencing:", "        if False:", ("tests/state/test_lease.py",)),
+    Fault("a lost lease is renewed", LEASE, "AND fencing = :fencing AND holder IS NOT NULL", "AND fencing >= :fencing AND holder IS NOT NULL", ("tests/state/test_lease.py",)),
+    # ---- connectors
+    Fault("no overlap in HubSpot", HUBSPOT, "        low_ms = since_us(cursor, overlap_s) // 1000", "        low_ms = cursor.at_us // 1000", ("tests/connectors/test_hubspot_wire.py", "tests/connectors/test_hubspot_twin.py", "tests/connectors/test_hubspot_contract.py")),
+    Fault("later for not before, in HubSpot", HUBSPOT, '"operator": "GTE"', '"operator": "GT"', ("tests/connectors/test_hubspot_wire.py", "tests/connectors/test_hubspot_twin.py", "tests/connectors/test_hubspot_contract.py")),
+    Fault("no overlap in Mailchimp", MAILCHIMP, "self._changes(fields, cursor, since_us(cursor, self.capabilities.overlap_s))", "self._changes(fields, cursor, cursor.at_us)", ("tests/connectors/test_mailchimp_wire.py",)),
+    Fault("no overlap in Tryton", TRYTON, "wire_instant(since_us(cursor, self.capabilities.overlap_s))", "wire_instant(cursor.at_us)", ("tests/connectors/test_tryton_wire.py",)),
+    Fault("later for not before, in Tryton", TRYTON, '"last_modified_at", ">=",', '"last_modified_at", ">",', ("tests/connectors/test_tryton_wire.py",)),
+    Fault("a write without an answer is sent again", HTTP, "        if sent and not repeat:", "        if False:", ("tests/connectors/test_http_door.py",)),
+    Fault("a write that failed on their side is sent again", HTTP, "            return _Again(error) if repeat else OutcomeUnknown(f", "            return _Again(error) if True else OutcomeUnknown(f", ("tests/connectors/test_http_door.py",)),
+    Fault("a vendor's wish to wait is not heard", HTTP, "float(_pause(state) if wish_s is None else wish_s)", "float(_pause(state))", ("tests/connectors/test_http_door.py",)),
+    Fault("clocks are not compared", HTTP, "        self.clock_offset_us = offset_us if abs(offset_us) >= SAME_CLOCK_US else 0", "        self.clock_offset_us = 0", ("tests/connectors/test_http_door.py", "tests/e2e/test_cases_time.py")),
+    Fault("the budget of calls is not kept", HTTP, "self.calls.total() >= self._budget:", "False:", ("tests/connectors/test_http_door.py",)),
+]  # fmt: skip

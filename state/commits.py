@@ -20,6 +20,7 @@ from state.log import Appender, appending
 from state.plans import Chunk, StoredPlan, StoredWrite
 from state.queries import CONTACTS
 from state.scope import Scope
+from state.statements import Connection
 from state.tables import CONTACT, OUTBOX, RECORD
 from syncline.errors import UsageError
 from syncline.plan import Hold
@@ -83,7 +84,7 @@ def _at(plan: StoredPlan, hold: Hold) -> Side:
 class _Batch:
     """Collects the rows of one chunk."""
 
-    def __init__(self, scope: Scope, connection: sa.Connection, log: Appender, run_id: int, now_us: int, staged: int) -> None:
+    def __init__(self, scope: Scope, connection: Connection, log: Appender, run_id: int, now_us: int, staged: int) -> None:
         self._scope, self._connection, self._log = scope, connection, log
         self._run_id, self._now_us, self._staged = run_id, now_us, staged
         self._rows: dict[Any, list[Values]] = {statement: [] for statement in (_INSERT, _UPDATE, _LINK, _RELINK, _CLEAR, _OUTBOX)}

@@ -19,6 +19,7 @@ from state.database import among
 from state.holds import HoldRow, Owner, by_owner, open_holds
 from state.queries import CONTACTS, RECORDS, RECORDS_OF, RecordRow, records
 from state.scope import Scope
+from state.statements import Connection
 from state.tables import CONTACT, RECORD
 from syncline.plan import Contact, SideState
 from syncline.records import SIDES, Side
@@ -72,7 +73,7 @@ class Contacts:
                 found, at = self._page(connection, at, limit, now_us)
         return found, at
 
-    def _page(self, connection: sa.Connection, at: Position, limit: int, now_us: int) -> tuple[list[Contact], Position | None]:
+    def _page(self, connection: Connection, at: Position, limit: int, now_us: int) -> tuple[list[Contact], Position | None]:
         values: dict[str, Any] = {"s": self._scope.sync_id, "now": now_us, "limit": limit, "after": at.after}
         if at.stage == "linked":
             ids = list(connection.execute(_LINKED, {**values, "after": int(at.after or 0)}).scalars())
@@ -92,11 +93,11 @@ class Contacts:
         stage = _AFTER[at.stage]
         return found, None if stage is None else Position(stage, next_id=next_id)
 
-    def _rows(self, connection: sa.Connection, side: Side, refs: Sequence[str]) -> dict[tuple[Side, str], Any]:
+    def _rows(self, connection: Connection, side: Side, refs: Sequence[str]) -> dict[tuple[Side, str], Any]:
         values = {"s": self._scope.sync_id, "side": codec.SIDE_NO[side], "refs": codec.dumps(refs)}
         return {(side, row.ref): row for row in records(connection, RECORDS, values)}
 
-    def _fresh(self, connection: sa.Connection, members: Sequence[dict[Side, Any]], next_id: int) -> list[Contact]:
+    def _fresh(self, connection: Connection, members: Sequence[dict[Side, Any]], next_id: int) -> list[Contact]:
         """New contacts, numbered in order, of unlinked records' rows."""
         holds = open_holds(connection, self._scope, (), [row.ref for member in members for row in member.values()])
         fresh = []
@@ -106,7 +107,7 @@ class Contacts:
             fresh.append(Contact(next_id + number, sides, held=frozenset(row.field for row in held)))
         return fresh
 
-    def _load(self, connection: sa.Connection, ids: Sequence[int]) -> list[Contact]:
+    def _load(self, connection: Connection, ids: Sequence[int]) -> list[Contact]:
         """Stored contacts with both sides' records, losers and open holds, in the order of `ids`."""
         if not ids:
             return []

@@ -20,6 +20,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from state.statements import Connection, statements
 from syncline.errors import UsageError
 
 PRAGMAS = (
@@ -86,6 +87,7 @@ class Database:
         dialect: Any = type(self.engine.dialect)
         self._by_position = dialect(paramstyle="qmark" if self.sqlite else "format")
         self._sql: dict[tuple[int, bool], tuple[Any, str]] = {}
+        self.statements = statements(self.engine)
         if self.sqlite:
             sa.event.listen(self.engine, "connect", _pragmas)
             sa.event.listen(self.engine, "begin", _begin)
@@ -93,13 +95,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """One view of the database. Raises UsageError when it cannot be used (gone, locked, full, damaged)."""
-        with _named_errors(), self.engine.connect() as connection, connection.begin():
+        with self._named_errors(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """One transaction that takes SQLite's write lock at once, so that it can never fail half-way for want of it."""
-        with _named_errors(), self.engine.connect().execution_options(syncline_write=True) as connection, connection.begin():
+        with self._named_errors(), self.engine.connect().execution_options(syncline_write=True) as connection, connection.begin():
             yield connection
 
     def sql(self, statement: sa.ClauseElement, by_position: bool = False) -> str:
@@ -110,7 +112,7 @@ class Database:
             held = self._sql[id(statement), by_position] = (statement, str(statement.compile(dialect=dialect)))
         return held[1]
 
-    def many(self, connection: sa.Connection, statement: sa.ClauseElement, rows: Sequence[Row | Values]) -> None:
+    def many(self, connection: Connection, statement: sa.ClauseElement, rows: Sequence[Row | Values]) -> None:
         """Run a statement for every row: a dict of all its parameters, or a tuple of them in the order the statement names them."""
         if rows:
             connection.exec_driver_sql(self.sql(statement, isinstance(rows[0], tuple)), list(rows))
@@ -123,17 +125,18 @@ class Database:
     def close(self) -> None:
         self.engine.dispose()
 
-
-@contextmanager
-def _named_errors() -> Iterator[None]:
-    """The driver's first line says what is wrong with the database, and holds no values; a broken statement of ours stays a traceback."""
-    try:
-        yield
-    except sa.exc.DBAPIError as error:
-        if type(error) not in (sa.exc.OperationalError, sa.exc.DatabaseError):
-            raise
-        cause = (str(error.orig).strip().splitlines() or [type(error.orig).__name__])[0]
-        raise UsageError(f"cannot use the database: {cause}") from None
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """The driver's first line says what is wrong with the database, without values; a broken statement of ours stays a traceback."""
+        driver: Any = self.engine.dialect.dbapi
+        try:
+            yield
+        except (sa.exc.DBAPIError, driver.Error) as error:
+            cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+            if type(cause) is not driver.DatabaseError and not isinstance(cause, driver.OperationalError):
+                raise
+            said = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+            raise UsageError(f"cannot use the database: {said}") from None
 
 
 def parse(url: str) -> URL:
@@ -167,4 +170,4 @@ def _pragmas(dbapi_connection: Any, _record: Any) -> None:
 
 def _begin(connection: sa.Connection) -> None:
     write = connection.get_execution_options().get("syncline_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from state import codec
 from state.log import appending, contact_keys, seal
 from state.scope import Scope
+from state.statements import Connection
 from syncline.log import Entry
 
 _FORGET = (
@@ -59,7 +60,7 @@ class Erasure:
         self._scope.db.scrub()
         return True
 
-    def _seal_receipts(self, connection: sa.Connection, contact_id: int, key: bytes) -> None:
+    def _seal_receipts(self, connection: Connection, contact_id: int, key: bytes) -> None:
         """In receipts that name refs of this contact, leave the seal that their commitment holds anyway."""
         after = 0
         while rows := connection.execute(_RECEIPTS, {"s": self._scope.sync_id, "after": after}).all():

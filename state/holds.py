@@ -16,6 +16,7 @@ from state import codec
 from state.database import among
 from state.log import Appender
 from state.scope import Scope
+from state.statements import Connection
 from state.tables import HOLD
 from syncline.log import Entry
 from syncline.plan import Hold
@@ -79,7 +80,7 @@ class Holds:
             return int(connection.execute(_COUNT, {"s": self._scope.sync_id}).scalar_one())
 
 
-def select_holds(connection: sa.Connection, scope: Scope, query: sa.Select[Any], **values: Any) -> list[HoldRow]:
+def select_holds(connection: Connection, scope: Scope, query: sa.Select[Any], **values: Any) -> list[HoldRow]:
     """Holds of this sync, by a select on `HOLD` with the parameter `s`."""
     return [
         HoldRow(
@@ -90,7 +91,7 @@ def select_holds(connection: sa.Connection, scope: Scope, query: sa.Select[Any],
     ]  # fmt: skip
 
 
-def open_holds(connection: sa.Connection, scope: Scope, contacts: Sequence[int], refs: Sequence[str] = ()) -> dict[Owner, list[HoldRow]]:
+def open_holds(connection: Connection, scope: Scope, contacts: Sequence[int], refs: Sequence[str] = ()) -> dict[Owner, list[HoldRow]]:
     """The open holds of these contacts, and of unlinked records with these refs, by owner."""
     found: dict[Owner, list[HoldRow]] = {}
     for row in select_holds(connection, scope, _OF_CONTACTS, ids=codec.dumps(contacts)) if contacts else ():
@@ -101,7 +102,7 @@ def open_holds(connection: sa.Connection, scope: Scope, contacts: Sequence[int],
 
 
 def settle_holds(
-    connection: sa.Connection,
+    connection: Connection,
     scope: Scope,
     log: Appender,
     owner: Owner,
@@ -127,7 +128,7 @@ def settle_holds(
 
 
 def open_hold(
-    connection: sa.Connection, scope: Scope, log: Appender, owner: Owner, hold: Hold, now_us: int, run_id: int | None, key: bytes | None
+    connection: Connection, scope: Scope, log: Appender, owner: Owner, hold: Hold, now_us: int, run_id: int | None, key: bytes | None
 ) -> None:
     """Open one hold and log it."""
     contact_id, ref = (owner, None) if isinstance(owner, int) else (None, owner[1])

@@ -22,6 +22,7 @@ from state import codec
 from state.database import Values, insert
 from state.queries import KEYS_OF
 from state.scope import Scope
+from state.statements import Connection
 from state.tables import CHANGE_LOG
 from syncline.log import Entry, Frontier, commitment, leaf_hash
 from syncline.records import SIDES, Side
@@ -110,7 +111,7 @@ class StoredEntry(msgspec.Struct, gc=False):
 class Appender:
     """Appends to the log inside one open transaction. `next` is the number the next entry gets."""
 
-    def __init__(self, connection: sa.Connection, scope: Scope, run_id: int | None, now_us: int, mapping_version: str | None) -> None:
+    def __init__(self, connection: Connection, scope: Scope, run_id: int | None, now_us: int, mapping_version: str | None) -> None:
         lock = "" if scope.db.sqlite else " FOR UPDATE"
         query = sa.text(f"SELECT log_size, log_nodes, log_key, mapping_version FROM sync WHERE id = :s{lock}")
         size, nodes, self._key, adopted = connection.execute(query, {"s": scope.sync_id}).one()
@@ -151,7 +152,7 @@ class Appender:
 
 @contextmanager
 def appending(
-    connection: sa.Connection, scope: Scope, run_id: int | None, now_us: int, mapping_version: str | None = None
+    connection: Connection, scope: Scope, run_id: int | None, now_us: int, mapping_version: str | None = None
 ) -> Iterator[Appender]:
     """An Appender that is saved when the block ends well."""
     log = Appender(connection, scope, run_id, now_us, mapping_version)
@@ -235,7 +236,7 @@ class ChangeLog:
         return size, Frontier(size, _split(nodes)).root().hex()
 
 
-def contact_keys(connection: sa.Connection, scope: Scope, contact_ids: Sequence[int]) -> dict[int, bytes | None]:
+def contact_keys(connection: Connection, scope: Scope, contact_ids: Sequence[int]) -> dict[int, bytes | None]:
     """Contacts' secrets by id; None once erased."""
     found = connection.execute(KEYS_OF, {"s": scope.sync_id, "ids": codec.dumps(contact_ids)})
     return {row.id: row.log_key for row in found}

@@ -22,6 +22,7 @@ from state.database import Row, among
 from state.holds import AMBIGUOUS, AMBIGUOUS_HOLDS, Owner, select_holds, settle_holds
 from state.log import Appender, appending, contact_keys
 from state.scope import Scope
+from state.statements import Connection
 from state.tables import RECORD
 from syncline.identity import Ambiguous, Candidate, Paired, match
 from syncline.log import Entry
@@ -96,7 +97,9 @@ def _members(key: str) -> sa.Select[Any]:
     across, contact = RECORD.alias(), sa.table("contact", sa.column("sync_id"), sa.column("id"), sa.column("state"))
     record = RECORD.c
     closed = sa.exists().where(
-        contact.c.sync_id == record.sync_id, contact.c.id == record.contact_id, contact.c.state.in_(("merged", "erased"))
+        contact.c.sync_id == record.sync_id,
+        contact.c.id == record.contact_id,
+        sa.or_(contact.c.state == "merged", contact.c.state == "erased"),
     )
     partner = sa.exists().where(
         across.c.sync_id == record.sync_id, across.c.contact_id == record.contact_id, across.c.side != record.side, across.c.liveness == 0
@@ -153,12 +156,12 @@ class Matching:
             self._holds(connection, log, waiting, now_us, run_id)
         return MatchSummary(paired, len(waiting))
 
-    def _measure(self, connection: sa.Connection) -> None:
+    def _measure(self, connection: Connection) -> None:
         """Postgres plans a first load's joins by statistics from when the table was empty, and would take hours: tell it what is there."""
         if not self._scope.db.sqlite and len(connection.execute(_MANY, {"s": self._scope.sync_id, "limit": MANY}).all()) == MANY:
             connection.execute(sa.text("ANALYZE record"))
 
-    def _judge(self, connection: sa.Connection, pages: list[Row], odd: sa.TextClause, members: sa.Select[Any]) -> _Found:
+    def _judge(self, connection: Connection, pages: list[Row], odd: sa.TextClause, members: sa.Select[Any]) -> _Found:
         found, s = _Found(), {"s": self._scope.sync_id}
         keys = sorted({key for page in pages for key in connection.execute(odd, s | page).scalars()})
         for start in range(0, len(keys), PAGE):
@@ -171,7 +174,7 @@ class Matching:
                     found.waiting |= dict.fromkeys(verdict.refs, verdict.reason)
         return found
 
-    def _pages(self, connection: sa.Connection) -> list[Row]:
+    def _pages(self, connection: Connection) -> list[Row]:
         """Where each page of unlinked dirty records starts and ends: what the database sorts at a time stays small at any size."""
         pages: list[Row] = []
         for side in range(len(SIDES)):
@@ -184,7 +187,7 @@ class Matching:
                 pages.append({"side": side, "first": first, "last": after})
         return pages
 
-    def _apply(self, connection: sa.Connection, log: Appender, found: _Found) -> None:
+    def _apply(self, connection: Connection, log: Appender, found: _Found) -> None:
         pairs: list[Row] = []
         for pair in found.pairs:
             if pair.contact_id is None:
@@ -196,7 +199,7 @@ class Matching:
         self._scope.db.many(connection, _WAIT, [self._row(side, ref) for side, ref in found.waiting])
         self._join(connection, log, [pair for pair in found.pairs if pair.contact_id is not None])
 
-    def _join(self, connection: sa.Connection, log: Appender, joins: list[Paired]) -> None:
+    def _join(self, connection: Connection, log: Appender, joins: list[Paired]) -> None:
         """Unlinked records become the missing half of existing contacts."""
         if not joins:
             return
@@ -218,9 +221,7 @@ class Matching:
     def _row(self, side: Side, ref: str, **more: Any) -> Row:
         return {"sync_id": self._scope.sync_id, "side": codec.SIDE_NO[side], "ref": ref, **more}
 
-    def _holds(
-        self, connection: sa.Connection, log: Appender, waiting: dict[tuple[Side, str], str], now_us: int, run_id: int | None
-    ) -> None:
+    def _holds(self, connection: Connection, log: Appender, waiting: dict[tuple[Side, str], str], now_us: int, run_id: int | None) -> None:
         current: dict[Owner, list[Any]] = {}
         for row in select_holds(connection, self._scope, AMBIGUOUS_HOLDS):
             current.setdefault(row.owner, []).append(row)

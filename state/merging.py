@@ -17,6 +17,7 @@ from state.contacts import best
 from state.log import appending, contact_keys
 from state.queries import CONTACTS, RECORDS, RECORDS_OF
 from state.scope import Scope
+from state.statements import Connection
 from syncline.log import Entry
 from syncline.records import SIDES, Side, other
 
@@ -115,7 +116,7 @@ class Merging:
         with self._scope.read() as connection:
             return list(connection.execute(_MISSING, {"s": self._scope.sync_id, "side": codec.SIDE_NO[side]}).scalars())
 
-    def _merges(self, connection: sa.Connection, side: Side, ended: Mapping[str, Sequence[str]]) -> list[Merge]:
+    def _merges(self, connection: Connection, side: Side, ended: Mapping[str, Sequence[str]]) -> list[Merge]:
         refs = codec.dumps([*ended, *(ref for refs in ended.values() for ref in refs)])
         values = {"s": self._scope.sync_id, "side": codec.SIDE_NO[side], "refs": refs}
         rows = {row.ref: row for row in connection.execute(RECORDS, values)}

@@ -18,6 +18,7 @@ from state import codec
 from state.database import Row, among, each, upsert
 from state.queries import CONTACTS, RECORDS, records
 from state.scope import Scope
+from state.statements import Connection
 from state.tables import RECORD, SWEPT
 from syncline.cursor import Cursor
 from syncline.records import Record, Side
@@ -140,7 +141,7 @@ class Observations:
         """Stage what a re-check just before a write has shown: the world moved, so decide again."""
         return self.stage(side, observations, now_us=now_us)
 
-    def _stage(self, connection: sa.Connection, side: Side, observations: Sequence[Observation], force: bool) -> int:
+    def _stage(self, connection: Connection, side: Side, observations: Sequence[Observation], force: bool) -> int:
         number = connection.execute(_NEXT, {"s": self._scope.sync_id}).scalar_one()
         refs = codec.dumps([o.record.ref for o in observations])
         known: dict[str, Any] = {row.ref: row._asdict() for row in records(connection, RECORDS, {**self._of(side), "refs": refs})}
@@ -159,7 +160,7 @@ class Observations:
             connection.execute(_NO_BASE, {"s": self._scope.sync_id, "at": codec.SIDE_NO[side], "refs": refs})
         return len(rows)
 
-    def _forgotten(self, connection: sa.Connection, known: Mapping[str, Any]) -> set[int]:
+    def _forgotten(self, connection: Connection, known: Mapping[str, Any]) -> set[int]:
         """Contacts among the known records that were erased: whatever a vendor still shows of them is not stored again."""
         bare = {row["contact_id"] for row in known.values() if row["seen"] == "{}" and row["contact_id"] is not None}
         if not bare:

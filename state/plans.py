@@ -129,7 +129,7 @@ class Plans:
         """What the whole plan of that run would do, summed: contacts, creates, updates, archives, blanks, unsubscribes, …"""
         with self._scope.read() as connection:
             row = connection.execute(_TOTALS, {"s": self._scope.sync_id, "run": run_id}).one()
-        return {name: int(value) for name, value in row._mapping.items()}
+        return {name: int(value) for name, value in row._asdict().items()}
 
     def plan_chunks(self, run_id: int) -> Iterator[tuple[int, Chunk]]:
         """(number, plans) of every chunk that is not committed yet, in order; one chunk in memory at a time."""

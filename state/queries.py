@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from state.database import among
+from state.statements import Connection
 from state.tables import CONTACT, RECORD
 
 KEYS_OF = sa.select(CONTACT.c.id, CONTACT.c.log_key).where(CONTACT.c.sync_id == sa.bindparam("s"), among(CONTACT.c.id, "ids"))
@@ -20,6 +21,6 @@ RecordRow = namedtuple("RecordRow", RECORD.columns.keys())
 """A whole row of `record`."""
 
 
-def records(connection: sa.Connection, query: sa.Executable, values: Mapping[str, Any]) -> list[Any]:
+def records(connection: Connection, query: sa.Executable, values: Mapping[str, Any]) -> list[Any]:
     """RecordRows of `RECORDS` or `RECORDS_OF`, straight from the driver: a first load reads every record several times."""
     return list(map(RecordRow._make, connection.execute(query, values).cursor.fetchall()))

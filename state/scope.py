@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from state.database import Database
+from state.statements import Connection
 from syncline.errors import LockHeld
 
 _CURRENT = sa.text("SELECT fencing FROM lease WHERE sync_id = :s")
@@ -24,19 +25,20 @@ class Scope:
     fencing: int | None = None
 
     @contextmanager
-    def read(self) -> Iterator[sa.Connection]:
+    def read(self) -> Iterator[Connection]:
         with self.db.read() as connection:
-            yield connection
+            yield Connection(connection, self.db.statements)
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
+    def write(self) -> Iterator[Connection]:
         """A write transaction. Raises LockHeld, and writes nothing, when somebody took the lease since."""
-        with self.db.write() as connection:
+        with self.db.write() as plain:
+            connection = Connection(plain, self.db.statements)
             if self.fencing is not None:
                 self._check(connection)
             yield connection
 
-    def _check(self, connection: sa.Connection) -> None:
+    def _check(self, connection: Connection) -> None:
         current = connection.execute(_CURRENT if self.db.sqlite else _CURRENT_SHARED, {"s": self.sync_id}).scalar()
         if current != self.fencing:
             raise LockHeld("another run has taken this sync over; this one wrote nothing more")

@@ -20,6 +20,7 @@ from state.log import Appender, appending, contact_keys, sealed
 from state.outbox import OutboxRow
 from state.queries import RECORDS, RECORDS_OF, records
 from state.scope import Scope
+from state.statements import Connection
 from state.tables import CHANGE_LOG, OUTBOX, RECORD
 from syncline.log import Entry
 from syncline.plan import ALL_SHOWN, Hold
@@ -51,7 +52,8 @@ _AGAIN = sa.text(
 _CALM = sa.text("UPDATE record SET attempts = 0 WHERE sync_id = :sync_id AND contact_id = :contact_id")
 _RESULT = (
     sa.update(CHANGE_LOG)
-    .where(CHANGE_LOG.c.sync_id == sa.bindparam("s"), among(CHANGE_LOG.c.seq, "seqs"), CHANGE_LOG.c.result.in_(SURPASSED))
+    .where(CHANGE_LOG.c.sync_id == sa.bindparam("s"), among(CHANGE_LOG.c.seq, "seqs"))
+    .where(sa.or_(*(CHANGE_LOG.c.result == result for result in SURPASSED)))
     .values(result=sa.bindparam("outcome"))
 )
 _FIELDS = sa.select(CHANGE_LOG.c.seq, CHANGE_LOG.c.field).where(
@@ -116,7 +118,7 @@ class Settling:
 class _Batch:
     """Collects the rows of one settle call. `known`: records by (side, ref), kept as they will be after the batch."""
 
-    def __init__(self, scope: Scope, connection: sa.Connection, results: Sequence[Settled]) -> None:
+    def __init__(self, scope: Scope, connection: Connection, results: Sequence[Settled]) -> None:
         self._scope, self._connection = scope, connection
         self._rows: dict[Any, list[Row | Values]] = {statement: [] for statement in (_SHOWN, _CONFIRM, _DETACH, _CALM, _AGAIN)}
         self._settled: list[Settled] = []

@@ -16,6 +16,7 @@ from state.log import PAGE, _split, commit, head, log_row, sealed
 from state.queries import KEYS_OF
 from state.scope import Scope
 from state.settling import SURPASSED
+from state.statements import Connection
 from state.tables import CHANGE_LOG
 from syncline.errors import UsageError
 from syncline.log import Entry, Folded, Frontier, fold, leaf_hash
@@ -76,7 +77,7 @@ class Verification:
         self._ends(audit, size, nodes, checkpoints)
         return VerifyReport(not audit.problems, tuple(audit.problems), audit.frontier.size, audit.frontier.root().hex())
 
-    def _entries(self, connection: sa.Connection, audit: _Audit, sync_key: bytes) -> Iterator[Entry]:
+    def _entries(self, connection: Connection, audit: _Audit, sync_key: bytes) -> Iterator[Entry]:
         """The log as entries, each checked on its way to `fold`."""
         audit.roots = {size: Frontier().root().hex() if size == 0 else root for size, root in audit.roots.items()}
         for rows, keys in self._pages(connection):
@@ -95,7 +96,7 @@ class Verification:
             f"entry {seq}: its result {result.copy!r} has no receipt" for seq, result in audit.results.items() if result.copy != result.said
         ]
 
-    def _pages(self, connection: sa.Connection) -> Iterator[tuple[Sequence[Any], dict[int, bytes | None]]]:
+    def _pages(self, connection: Connection) -> Iterator[tuple[Sequence[Any], dict[int, bytes | None]]]:
         after = -1
         while True:
             query = sa.select(CHANGE_LOG).where(CHANGE_LOG.c.sync_id == self._scope.sync_id, CHANGE_LOG.c.seq > after)
@@ -110,7 +111,7 @@ class Verification:
             yield rows, {row.id: row.log_key for row in found}
             after = rows[-1].seq
 
-    def _tables(self, connection: sa.Connection, audit: _Audit, folded: dict[int, Folded]) -> None:
+    def _tables(self, connection: Connection, audit: _Audit, folded: dict[int, Folded]) -> None:
         """The fold must be exactly the contacts, their views and their links."""
         s = {"s": self._scope.sync_id}
         links: dict[int, dict[str, dict[str, int]]] = {}

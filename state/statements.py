@@ -54,7 +54,7 @@ class Statements:
     def _compiled(self, statement: Any) -> Ready:
         compiled = statement.compile(dialect=self._dialect)
         assert "POSTCOMPILE" not in str(compiled), "a list of literals is spelt out by SQLAlchemy alone; say sa.or_"
-        own = {name: value for name, value in compiled.params.items() if value is not None}
+        own = {name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required}
         return Ready(str(compiled), own)
 
 

@@ -1,0 +1,40 @@
+"""Statements that the driver runs itself give what SQLAlchemy would have given."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from state.store import Store
+from state.tables import HOLD, RECORD
+
+BUILT = sa.select(HOLD.c.code, HOLD.c.reason).where(HOLD.c.open == 1, HOLD.c.sync_id == sa.bindparam("s"))
+CLEARED = sa.update(RECORD).where(RECORD.c.sync_id == sa.bindparam("s")).values(shadow=None)
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_built_statement_gives_the_same_at_every_use(store: Store, times: int) -> None:
+    scope = store.sync("contacts")._scope
+    for _ in range(times):
+        with scope.write() as connection:
+            assert list(connection.execute(BUILT, {"s": scope.sync_id})) == []
+            assert connection.execute(CLEARED, {"s": scope.sync_id}).rowcount == 0
+
+
+def test_rows_have_names_and_scalars_have_none(store: Store) -> None:
+    with store.sync("contacts")._scope.read() as connection:
+        query = sa.text("SELECT name, COUNT(*) AS n FROM sync GROUP BY name")
+        assert [(row.name, row.n) for row in connection.execute(query)] == [("contacts", 1)]
+        assert connection.execute(query).one() == connection.execute(query).first() == ("contacts", 1)
+        assert connection.execute(query).scalar() == connection.execute(query).scalar_one() == "contacts"
+        nothing = sa.text("SELECT name FROM sync WHERE name = :name")
+        assert connection.execute(nothing, {"name": "x"}).first() is connection.execute(nothing, {"name": "x"}).scalar() is None
+        with pytest.raises(ValueError, match="unpack"):
+            connection.execute(nothing, {"name": "x"}).one()
+
+
+def test_a_value_that_is_missing_is_no_null(store: Store) -> None:
+    scope = store.sync("contacts")._scope
+    for statement in (sa.text("SELECT name FROM sync WHERE id = :s"), *([BUILT] * 2)):
+        with pytest.raises(Exception, match="s"), scope.read() as connection:
+            connection.execute(statement, {})

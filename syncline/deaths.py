@@ -16,7 +16,7 @@ from syncline.log import Entry
 from syncline.mapping import CompiledMapping
 from syncline.merge import Values, read_field
 from syncline.plan import Contact, ContactPlan, Hold, SideState, Traits, Write
-from syncline.records import MISSING, SIDES, Side, other
+from syncline.records import MISSING, SIDES, Side, Value, other
 
 DEAD = ("archived", "gone", "merged")
 
@@ -39,14 +39,15 @@ def died(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, traits
     return finish(draft, "unlinked")
 
 
-def _edited(mapping: CompiledMapping, state: SideState, side: Side) -> bool:
-    if state.shadow is None:
-        return False
-    for field_ in mapping.fields:
+def _edited(mapping: CompiledMapping, state: SideState, side: Side) -> dict[str, Value]:
+    """What was changed on this side since it was agreed, of what may travel."""
+    edits: dict[str, Value] = {}
+    for field_ in mapping.fields if state.shadow is not None else ():
         now, base = read_field(field_, side, state.seen)[0], read_field(field_, side, state.shadow)[0]
-        if now is not MISSING and base is not MISSING and field_.canon(now) != field_.canon(base) and field_.may_write(other(side)):
-            return True
-    return False
+        agreed = None if base is MISSING else field_.canon(base)  # what was blank when the record was made has no base
+        if now is not MISSING and field_.canon(now) != agreed and field_.may_write(other(side)):
+            edits[field_.name] = now
+    return edits
 
 
 def archive(draft: Draft, side: Side, reason: str, traits: Mapping[Side, Traits]) -> Write:
@@ -116,7 +117,7 @@ def _consent_at_return(mapping: CompiledMapping, contact: Contact, alive: Side, 
 
 
 def bury_losers(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]) -> list[Write]:
-    """The far-side records of contacts merged into this one follow the policy of deletes."""
+    """The far-side records of contacts merged into this one follow the policy of deletes. What was edited there since, the log keeps."""
     writes = []
     for side, losers in draft.contact.losers.items():
         if mapping.policy.delete_seen_in.get(other(side)) != "archive":
@@ -125,8 +126,12 @@ def bury_losers(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Tr
             if loser.liveness in DEAD:
                 continue
             reason = f"its contact was merged in {TITLE[other(side)]}"
-            draft.entries.append(Entry("change", draft.contact.contact_id, None, side, loser.ref, reason=reason, rule="merged", to=(side,)))
+            old = _edited(mapping, loser, side) or None
+            entry = Entry("change", draft.contact.contact_id, None, side, loser.ref, old, reason=reason, rule="merged", to=(side,))
+            draft.entries.append(entry)
             draft.count("archives")
             anchor = anchor_of(loser.seen, traits[side])
-            writes.append(Write(side, "archive", loser.ref, version=loser.version, anchor=anchor, entries=(len(draft.entries) - 1,)))
+            index = len(draft.entries) - 1
+            write = Write(side, "archive", loser.ref, expect=loser.seen, version=loser.version, anchor=anchor, entries=(index,))
+            writes.append(write)
     return writes

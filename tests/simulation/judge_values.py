@@ -13,11 +13,14 @@ from tests.simulation.habits import dialled
 from tests.simulation.mapping import CLEARS
 from tests.simulation.vendor import Effect, Rec, Vendor
 from tests.simulation.words import members, searchable
-from tests.simulation.world import Violation
+from tests.simulation.world import Violation, World
 
 MARK = re.compile(r"q\d{4}|1555\d{4}|19[5-9]\d-\d\d-\d\d")
 JUST_S = 5
 """A poll cannot show what came to its index so shortly before a write."""
+
+OWN = {"marketing": "company"}
+"""Fields that nobody reads from that side."""
 
 TWO_WAY = ("email", "first", "last", "city", "note", "birthday", "phone", "stage", "tags")
 
@@ -95,6 +98,29 @@ def nothing_lost(case: Case) -> Iterator[Violation]:
                         "I2", f"{side} {effect.ref} {effect.field}: {before.after!r} was overwritten by {effect.after!r} ({effect.actor})"
                     )
             last[effect.ref, effect.field] = effect
+
+
+def nothing_buried(case: Case) -> Iterator[Violation]:
+    """I2: what people wrote since all was agreed does not go into the archive with its record unless the log has it, or somebody living."""
+    if "mapping edited" in case.world.injected:
+        return  # without a base nobody can tell an edit
+    living = _living(case.world)
+    for side, vendor in case.world.vendors.items():
+        last: dict[tuple[str, str], Effect] = {}
+        for effect in vendor.effects:
+            if effect.engine and effect.op == "archive":
+                mine = [edit for (ref, name), edit in last.items() if ref == effect.ref and name not in ("source", OWN.get(side))]
+                for edit in mine:
+                    if not edit.engine and any(found not in living for found in _marks(edit)) and not _unseen(vendor, edit, effect):
+                        yield Violation("I2", f"{side} {effect.ref}: {edit.field} {edit.after!r} was buried by {effect.actor}")
+            if effect.field != "*":
+                last[effect.ref, effect.field] = effect
+
+
+def _living(world: World) -> str:
+    """What live records and logs say."""
+    shown = [searchable(value) for vendor in world.vendors.values() for rec in vendor.live() for value in rec.fields.values() if value]
+    return "\n".join([*shown, *world.old_logs, world.log_text()])
 
 
 def _marks(effect: Effect) -> list[str]:

@@ -200,7 +200,7 @@ class World:
             return False  # the echo that the vendor did not give: nobody can tell an edit in it from what the vendor made of our value
         if step["side"] != side or self.vendors[side].profile.capabilities.recheck == "conditional":
             return moment == "before"
-        looking = op == "push" or (self.stages.now == "push" and self._last == (side, op))
+        looking = op == "push" or (self.stages.now == "push" and (op == "find" or self._last == (side, op)))
         return moment == "before" and not looking
 
     def _meanwhile(self, step: Step) -> None:
@@ -257,7 +257,7 @@ class World:
                 late = [effect for effect in self.vendors[side].effects[at:] if effect.engine]
                 if late:
                     self.broken("I-lease", f"the engine that lost its lease still wrote {late[0]}")
-            if report is not None and not isinstance(report.error, LockHeld):
+            if report is not None and report.error is None:
                 self.broken("I-lease", f"the engine that lost its lease ended with {report.error!r}")
 
     def _approve(self, step: Step) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -67,9 +68,10 @@ def main() -> int:
     parser.add_argument("--interrupted", action="store_true", help="the program may still clean up, as after Ctrl-C")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float)
-    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="processes; 0: one a core")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
+    asked.jobs = asked.jobs or os.cpu_count() or 1
     console, began, outcomes = Console(stderr=True), time.monotonic(), list[Outcome]()
     until = began + asked.minutes * 60 if asked.minutes else None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -1,0 +1,17 @@
+"""The table of the proof names every promise that the simulator's judge knows."""
+
+import re
+from pathlib import Path
+
+from tests.prove import PARTS, PROMISES
+
+SIMULATION = Path(__file__).parent / "simulation"
+
+
+def test_every_promise_that_is_judged_has_its_row() -> None:
+    judged = {name for path in SIMULATION.glob("*.py") for name in re.findall(r'"(I\d+|no-[a-z]+)"', path.read_text(encoding="utf-8"))}
+    assert judged == set(PROMISES)
+
+
+def test_the_time_is_shared_out() -> None:
+    assert sum(part.share for part in PARTS) == 1

@@ -63,14 +63,17 @@ def told(record: Record) -> bytes:
     return _encode(record.fields if type(record.fields) is dict else dict(record.fields))
 
 
-def digest_of(record: Record, text: bytes, salt: bytes, raw: bytes = NO_BYTES) -> bytes:
-    """`raw`, and 16 bytes that change when anything we map, the record's version or its liveness changes. `salt`: the mapping's version."""
-    return raw + sha256(b"%b\n%b\n%b\n%b" % (salt, record.liveness.encode(), (record.version or "").encode(), text)).digest()[:HALF]
+def digest_of(record: Record, text: bytes, raw: bytes = NO_BYTES) -> bytes:
+    """`raw`, and 16 bytes that change when anything we map, the record's version or its liveness changes.
+
+    Those of another mapping need not differ: adopting one forgets every digest.
+    """
+    return raw + sha256(b"%b\n%b\n%b" % (record.liveness.encode(), (record.version or "").encode(), text)).digest()[:HALF]
 
 
-def raw_digest(raw: bytes, salt: bytes) -> bytes:
-    """16 bytes that change when the vendor's bytes of a record do, or the mapping."""
-    return sha256(salt + raw).digest()[:HALF]
+def raw_digest(raw: bytes) -> bytes:
+    """16 bytes that change when the vendor's bytes of a record do."""
+    return sha256(raw).digest()[:HALF]
 
 
 def observation(context: Context, side: Side, record: Record, text: bytes, digest: bytes | None) -> Observation:
@@ -80,15 +83,10 @@ def observation(context: Context, side: Side, record: Record, text: bytes, diges
     return Observation(record, digest, keys[0], keys[1], text.decode())
 
 
-def whole(context: Context, side: Side, record: Record, salt: bytes) -> Observation:
+def whole(context: Context, side: Side, record: Record) -> Observation:
     """The observation of a record that was read whole, by itself."""
     text = told(record)
-    return observation(context, side, record, text, digest_of(record, text, salt))
-
-
-def salt_of(context: Context) -> bytes:
-    """The digest salt of this mapping: a new version changes every digest, so that everything is looked at again."""
-    return context.mapping.version.encode()[:64]
+    return observation(context, side, record, text, digest_of(record, text))
 
 
 def observe(context: Context, *, full: bool, progress: Progress, accept: bool = False) -> dict[Side, Observed]:
@@ -217,7 +215,7 @@ class _Looked:
     """What a look at some pages of a side found. `fresh`: what must be staged; `live`: refs; `refreshed`: digests of other bytes alike."""
 
     def __init__(self, context: Context, side: Side) -> None:
-        self._context, self._side, self._salt = context, side, salt_of(context)
+        self._context, self._side = context, side
         self.fresh: list[Observation] = []
         self.live: list[str] = []
         self.refreshed: dict[str, bytes] = {}
@@ -231,7 +229,7 @@ class _Looked:
                 self._compare(record, known.get(record.ref), NO_BYTES)
             return
         for number, (ref, raw) in enumerate(page.raw):
-            half, old = raw_digest(raw, self._salt), known.get(ref)
+            half, old = raw_digest(raw), known.get(ref)
             if old is None or not old[0].startswith(half):
                 self._compare(page.records[number], old, half)
             elif old[1]:
@@ -243,7 +241,7 @@ class _Looked:
         elif old is None:
             return  # dead before we ever saw it: nobody's business
         text = told(record)
-        digest = digest_of(record, text, self._salt, raw)
+        digest = digest_of(record, text, raw)
         if old is None or not same(old[0], digest):
             self.fresh.append(observation(self._context, self._side, record, text, digest))
         elif raw != NO_BYTES:
@@ -294,6 +292,6 @@ def _find_deletes(context: Context, side: Side, found: Observed) -> None:
 
 def read_again(context: Context, side: Side, refs: list[str]) -> Iterator[Observation]:
     """The records as they are now, ready to be staged."""
-    spec, connector, salt = context.mapping.sides[side], context.connectors[side], salt_of(context)
+    spec, connector = context.mapping.sides[side], context.connectors[side]
     for record in connector.read(spec.object, spec.native, refs):
-        yield whole(context, side, record, salt)
+        yield whole(context, side, record)

@@ -29,12 +29,15 @@ WITHOUT_FIELD_TRIES = 4
 """How often one record is sent again without the field that was refused, before the whole record waits."""
 
 
-def push(context: Context, run_id: int, progress: Progress) -> Pushed:
-    """Carry out the whole outbox. A STOP error is raised once what is known has been settled; a RETRY error ends that side's part."""
-    pushed, size = Pushed(), context.sync.outbox_size()
+def push(context: Context, run_id: int, progress: Progress, pushed: Pushed) -> None:
+    """Carry out the whole outbox, counting into `pushed`.
+
+    A STOP error is raised once what is known has been settled; a RETRY error ends that side's part.
+    """
+    size = context.sync.outbox_size()
     progress.stage("push", size)
     if not size:
-        return pushed
+        return
     stopped: set[Side] = set()
     for phase in (0, 1):
         for side in SIDES:
@@ -48,7 +51,6 @@ def push(context: Context, run_id: int, progress: Progress) -> Pushed:
                 pushed.failure = pushed.failure or error
                 stopped.add(side)
                 _give_back(Sender(context, side, run_id, pushed), error)
-    return pushed
 
 
 def _push_side(sender: Sender, phase: int, progress: Progress) -> None:

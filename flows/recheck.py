@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from flows.observe import digest_of, salt_of, same, told
+from flows.observe import digest_of, same, told
 from flows.sender import Sender, applied, find, note_world, read
 from state.outbox import OutboxRow
 from state.settling import Settled
@@ -99,11 +99,11 @@ def _same(one: Any, two: Any) -> bool:
 
 def delta(sender: Sender) -> dict[str, Record]:
     """One fresh poll of this side just before its writes: what changed since the round's own poll, by ref."""
-    context, salt = sender.context, salt_of(sender.context)
+    context = sender.context
     changed: dict[str, Record] = {}
     for page in sender.connector.pull(sender.spec.object, sender.spec.native, context.sync.cursor(sender.side)):
         known = context.sync.digests(sender.side, [record.ref for record in page.records]) if page.records else {}
-        changed |= {r.ref: r for r in page.records if r.ref not in known or not same(known[r.ref][0], digest_of(r, told(r), salt))}
+        changed |= {r.ref: r for r in page.records if r.ref not in known or not same(known[r.ref][0], digest_of(r, told(r)))}
     return changed
 
 

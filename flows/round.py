@@ -131,7 +131,7 @@ class _Renewing:
 def _round(context: Context, report: Report, approve: int | None, progress: Progress) -> None:
     report.run_id = context.sync.begin_run(report.kind, context.clock())
     if context.sync.outbox_size() and report.kind != "plan":
-        report.pushed = push(context, report.run_id, progress)
+        push(context, report.run_id, progress, report.pushed)
     report.warnings = [str(problem) for problem in prepare(context, fresh=report.kind in ASKS_ANEW)]
     changed = _adopt_mapping(context, report.run_id)
     accept = approve is not None and _accepted(context, report, approve)
@@ -215,11 +215,8 @@ def _who() -> str:
 def _go(context: Context, report: Report, plan_of: int, progress: Progress) -> None:
     context.sync.drop_plan(keep=(plan_of,))
     report.decided = commit(context, plan_of, progress) or report.decided
-    late, early = push(context, report.run_id, progress), report.pushed
-    for name in ("applied", "held", "moved", "failed"):
-        setattr(late, name, getattr(late, name) + getattr(early, name))
-    late.failure = early.failure or late.failure
-    report.pushed, report.error = late, late.failure
+    push(context, report.run_id, progress, report.pushed)
+    report.error = report.pushed.failure
 
 
 def _close(context: Context, report: Report) -> None:

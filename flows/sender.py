@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.observe import digest_of, observation, salt_of, told, whole
+from flows.observe import digest_of, observation, told, whole
 from flows.settings import Context
 from state.outbox import OutboxRow
 from state.settling import Settled
@@ -52,14 +52,13 @@ def applied(sender: Sender, row: OutboxRow, record: Record | None, ref: str | No
     if record is None:
         return Settled(row, "applied", ref=ref or row.ref)
     text = told(record)
-    digest = digest_of(record, text, salt_of(sender.context)) if len(record.fields) == len(sender.spec.native) else None
+    digest = digest_of(record, text) if len(record.fields) == len(sender.spec.native) else None
     seen = observation(sender.context, sender.side, record, text, digest)
     return Settled(row, "applied", ref=record.ref, echo=record, digest=digest, keys=(seen.key_1, seen.key_2), text=seen.text)
 
 
 def note_world(sender: Sender, records: Iterable[Record]) -> None:
-    salt = salt_of(sender.context)
-    seen = [whole(sender.context, sender.side, record, salt) for record in records]
+    seen = [whole(sender.context, sender.side, record) for record in records]
     if seen:
         sender.context.sync.observe_moved(sender.side, seen, sender.context.clock())
 

@@ -12,30 +12,12 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from functools import partial
-from multiprocessing import get_context
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tests.crashes.enumeration import Outcome, enumerate_crashes
-
-
-def enumerate_all(seeds: range, jobs: int, until: float | None, **how: Any) -> Iterator[Outcome]:
-    """Outcomes as they come; histories for which there is no time are left out. `how`: what `enumerate_crashes` is told."""
-    one = partial(_unless_late, until=until, **how)
-    if jobs == 1:
-        yield from filter(None, map(one, seeds))
-        return
-    with get_context("spawn").Pool(jobs) as pool:
-        yield from filter(None, pool.imap_unordered(one, seeds))
-
-
-def _unless_late(seed: int, until: float | None, **how: Any) -> Outcome | None:
-    return None if until is not None and time.monotonic() > until else enumerate_crashes(seed, until=until, **how)
+from tests.crashes.enumeration import Outcome, enumerate_all
 
 
 def summed(outcomes: list[Outcome]) -> dict[str, object]:

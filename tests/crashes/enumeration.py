@@ -9,7 +9,11 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
+from typing import Any
 
 from syncline.records import SIDES
 from tests.crashes.doomed import Doomed, Image, Stuck
@@ -143,3 +147,17 @@ class _Enumeration:
             return sides(self.world)
         self.world.settle("sweep")
         return end(self.world)
+
+
+def enumerate_all(seeds: range, jobs: int, until: float | None, **how: Any) -> Iterator[Outcome]:
+    """Outcomes as they come; histories for which there is no time are left out. `how`: what `enumerate_crashes` is told."""
+    one = partial(_unless_late, until=until, **how)
+    if jobs == 1:
+        yield from filter(None, map(one, seeds))
+        return
+    with get_context("spawn").Pool(jobs) as pool:
+        yield from filter(None, pool.imap_unordered(one, seeds))
+
+
+def _unless_late(seed: int, until: float | None, **how: Any) -> Outcome | None:
+    return None if until is not None and time.monotonic() > until else enumerate_crashes(seed, until=until, **how)

@@ -225,6 +225,21 @@ def test_E_04_an_edit_of_a_record_whose_birth_we_did_not_hear_of_is_not_lost(
     assert (world.crm_record("ada@people.example")["firstname"], world.member("ada@people.example")["FNAME"]) == ("Countess Ada",) * 2
 
 
+def test_E_06_what_was_answered_before_a_token_expired_is_settled_at_once(world: World) -> None:
+    """One batch of ours is two calls here: who is new, then who has changed."""
+    in_step(world, ["ada"])
+    world.marketing.edit("update", email="ada@people.example", fields={"FNAME": "Ada Maria"})
+    in_marketing(world, ["new"])
+    world.crm.faults(on="batch/update", kind="expire_token")
+    report = world.sync()
+    assert isinstance(report.error, AuthFailed)
+    assert (report.pushed.applied, births(world, "crm")["new@people.example"]) == (1, 1)
+    told = {row.entry.kind: row.result for row in world.log(run_id=report.run_id) if row.entry.kind in ("create", "change")}
+    assert told == {"create": "applied", "change": "pending"}
+    world.at_rest()
+    assert world.crm_record("ada@people.example")["firstname"] == "Ada Maria"
+
+
 def test_E_06_a_token_that_expires_while_listing_stops_the_run_and_the_next_goes_on_from_its_page(world: World) -> None:
     """Our connectors use static tokens: nothing can be refreshed, a person must act. What was read is kept, with its place."""
     names = people(130)

@@ -8,7 +8,7 @@ export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS = 180
 # Without bytecode every process compiles Prefect's server anew, and its start-up runs into the timeout.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-browser test-real check bench prove clean
+.PHONY: demo test test-browser test-real check cover bench prove clean
 
 demo: $(READY)
 	$(BIN)/syncline demo
@@ -28,12 +28,16 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+cover: $(READY)
+	$(BIN)/python -m coverage run -m pytest -q tests/kernel --deselect tests/kernel/test_mutants.py
+	$(BIN)/python -m coverage report
+
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run
 
 MINUTES ?= 10
 prove: $(READY)
-	$(BIN)/python -m tests.prove --minutes $(MINUTES)
+	$(BIN)/python -m tests.prove --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 # uv installs in seconds; where it cannot be had, pip does the same more slowly.
 $(READY): requirements.lock pyproject.toml

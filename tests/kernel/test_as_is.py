@@ -34,3 +34,11 @@ def test_of_one_way_and_consent_fields_there_is_none(kernel: Kernel) -> None:
     chosen = _with(kernel, MOST)
     routes = {route.field.name: route.as_is for route in chosen.routes["crm"]}
     assert routes == {"email": ("", "", 0), "first": ("first", "first", MOST), "last": ("", "", 0), "consent": ("", "", 0)}
+
+
+def test_values_are_read_when_they_are_asked_for(kernel: Kernel) -> None:
+    chosen = mapping(kernel, ("email", "first", "last"))
+    values = kernel.merge.Values(chosen, "crm", {"email": "ann@people.example", "last": None})
+    missing = kernel.records.MISSING
+    assert dict(values) == {"email": "ann@people.example", "first": missing, "last": None} and len(values) == 3
+    assert values.get("nobody maps this", missing) is missing

@@ -164,7 +164,7 @@ class _Batch:
         self._keys.add(key)
         body = {
             "fields": write.fields, "consent": write.consent, "expect": write.expect, "version": write.version, "anchor": write.anchor,
-            "confirms": write.confirms, "seqs": [first + index for index in write.entries],
+            "confirms": write.confirms, "shown": write.shown, "seqs": [first + index for index in write.entries],
         }  # fmt: skip
         return (
             self._scope.sync_id, self._run_id, "ready", 0 if write.kind == "consent" else 1, codec.SIDE_NO[write.side], plan.contact_id,

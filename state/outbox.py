@@ -39,6 +39,7 @@ class _Body(msgspec.Struct, gc=False):
     anchor: dict[str, Any]
     confirms: tuple[str, ...]
     seqs: tuple[int, ...]
+    shown: dict[str, Any] = {}
 
 
 _decoder = msgspec.json.Decoder(_Body)
@@ -67,6 +68,7 @@ class OutboxRow(msgspec.Struct, frozen=True, gc=False):
     confirms: tuple[str, ...] = ()
     seqs: tuple[int, ...] = ()
     attempts: int = 0
+    shown: Mapping[str, Any] = {}
 
 
 class Outbox:
@@ -101,5 +103,5 @@ def _row(row: tuple[Any, ...]) -> OutboxRow:
         raise UsageError(f"the database is damaged: outbox {id}, body cannot be read; restore a backup") from None
     return OutboxRow(
         id, run_id, state, phase, SIDES[side], contact_id, kind, key, ref, body.fields, body.consent,
-        body.expect, version or body.version, body.anchor, body.confirms, body.seqs, attempts or 0,
+        body.expect, version or body.version, body.anchor, body.confirms, body.seqs, attempts or 0, body.shown,
     )  # fmt: skip

@@ -44,6 +44,7 @@ class StoredWrite(msgspec.Struct, gc=False):
     anchor: msgspec.Raw
     confirms: msgspec.Raw
     entries: tuple[int, ...]
+    shown: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class StoredPlan(msgspec.Struct, gc=False):

@@ -1,7 +1,7 @@
 """What became of writes: the echo, never the sent value, becomes the shadow; the log gets the results; the outbox rows go. One transaction.
 
 Only names that we sent enter the shadow of an updated record: anything else that the echo shows and that differs is somebody's edit, and
-makes the record dirty instead. The other side's shadow takes the names that the write confirms, unless that record was staged since.
+makes the record dirty instead. The other side's shadow takes what the write carried across.
 """
 
 from __future__ import annotations
@@ -254,10 +254,13 @@ class _Batch:
         self._of[contact_id] = kept
 
     def _confirm(self, row: OutboxRow) -> None:
-        """The other side's shadow takes the confirmed names from what it showed."""
+        """The other side's shadow takes the confirmed names from what it showed when that was decided.
+
+        Not from what it shows by now: that may be an edit. Nor does the old base stay: who took an edit back since would seem unchanged.
+        """
         across = codec.SIDE_NO[other(row.side)]
         far = _best([record for record in self._of.get(row.contact_id, ()) if record["side"] == across])
-        if far is None or not row.confirms or far["dirty"] == 1:
+        if far is None or not row.confirms or (far["dirty"] == 1 and not row.shown):
             return
         text = codec.AS_SEEN if row.confirms == ALL_SHOWN and far["shadow"] in _NOTHING_MORE else self._confirmed(row, far)
         if text != far["shadow"]:
@@ -267,8 +270,9 @@ class _Batch:
     def _confirmed(self, row: OutboxRow, far: Row) -> str:
         where = f"record {other(row.side)}/{far['ref']}"
         seen = codec.native(far["seen"], f"{where}, seen")
+        showed = row.shown or seen
         names = seen if row.confirms == ALL_SHOWN else row.confirms
-        shadow = _shadow_of(far, where) | {name: seen[name] for name in names if name in seen}
+        shadow = _shadow_of(far, where) | {name: showed[name] for name in names if name in showed}
         return codec.AS_SEEN if shadow == seen else codec.dumps(shadow)
 
     def save(self) -> None:

@@ -160,15 +160,17 @@ def updates(draft: Draft, native: Mapping[Side, Native], traits: Mapping[Side, T
         for consent, changes in ((True, draft.consent[side]), (False, draft.put[side])):
             if not changes:
                 continue
-            state = draft.contact.sides[side]
+            state, far = draft.contact.sides[side], native[other(side)]
+            confirms = tuple(sorted(draft.confirms.get((side, consent), ())))
             writes.append(
                 Write(
                     side, "consent" if consent else "update", state.ref,
                     {} if consent else changes, changes if consent else {},
                     {name: native[side][name] for name in changes if name in native[side]},
                     state.version, anchor_of(native[side], traits[side]),
-                    tuple(sorted(draft.confirms.get((side, consent), ()))),
+                    confirms,
                     tuple(draft.carried.get((side, consent), ())),
+                    {name: far[name] for name in confirms if name in far},
                 )
             )  # fmt: skip
             draft.count("updates")

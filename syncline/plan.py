@@ -69,7 +69,8 @@ class Write:
     """One intended write. `fields`/`consent`: native values that must change. `expect`: what they show now, for the re-check.
 
     `confirms`: native names of the *other* side whose observation becomes its shadow once this write is confirmed; `ALL_SHOWN` when that
-    is every name it showed. `entries`: indices into the plan's entries that this write carries out.
+    is every name it showed. `entries`: indices into the plan's entries that this write carries out. `shown`: what the other side showed of
+    those names when this was decided: that is what was carried across, whatever it shows by the time of the answer.
     """
 
     side: Side
@@ -82,6 +83,7 @@ class Write:
     anchor: Mapping[str, Any] = field(default_factory=dict)
     confirms: tuple[str, ...] = ()
     entries: tuple[int, ...] = ()
+    shown: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

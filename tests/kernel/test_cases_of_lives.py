@@ -243,7 +243,8 @@ def test_of_two_native_names_only_the_changed_one_is_written(kernel: Kernel) -> 
     sides = {"crm": kernel.plan.SideState("c", {**old, "b": "Byrne"}, old), "marketing": kernel.plan.SideState("m", old, old)}
     plan = kernel.planner.plan_contact(chosen, kernel.plan.Contact(1, sides, "active"), {side: kernel.planner.Traits() for side in SIDES})
     assert [dict(write.fields) for write in plan.writes] == [{"b": "Byrne"}]
-    assert plan.shadows["marketing"] == old and plan.writes[0].confirms == ("a", "b")
+    [write] = plan.writes
+    assert (plan.shadows["marketing"], write.confirms, write.shown) == (old, ("a", "b"), {"a": "Ann", "b": "Byrne"})
 
 
 def test_D_02_a_record_met_under_another_ref_has_no_edit_to_keep(kernel: Kernel) -> None:

@@ -245,4 +245,5 @@ class World:
         if write.confirms:
             seen = self.seen(far)[kept.refs[far]].fields
             names = seen if write.confirms == self.k.plan.ALL_SHOWN else write.confirms
-            kept.shadows[far] = {**(kept.shadows.get(far) or {}), **{name: seen[name] for name in names if name in seen}}
+            showed = write.shown or seen
+            kept.shadows[far] = {**(kept.shadows.get(far) or {}), **{name: showed[name] for name in names if name in showed}}

@@ -35,7 +35,9 @@ def renamed(sync: SyncStore, name: str = "Anna") -> tuple[int, int]:
     run_id = sync.begin_run("sync", 2)
     sync.stage("crm", [seen("c-ann", name=name, at_us=200)])
     [contact] = decide(sync)
-    write = Write("marketing", "update", "m-ann", {"name": name}, expect={"name": "Ann"}, confirms=("name",), entries=(0,))
+    write = Write(
+        "marketing", "update", "m-ann", {"name": name}, expect={"name": "Ann"}, confirms=("name",), entries=(0,), shown={"name": name}
+    )
     plan = plan_for(contact, writes=[write])
     waiting = {**contact.sides["crm"].seen, "name": "Ann"}
     commit(sync, run_id, [replace(plan, shadows={"crm": waiting, "marketing": contact.sides["marketing"].seen})])
@@ -143,14 +145,24 @@ def test_an_edit_that_the_echo_shows_is_not_taken_for_ours(sync: SyncStore) -> N
     )
 
 
-def test_a_base_is_not_confirmed_from_a_newer_edit(sync: SyncStore) -> None:
+@pytest.mark.parametrize("meanwhile", ["Annabel", "Ann"], ids=["edited again", "taken back"])
+def test_a_base_is_what_was_carried_across_and_not_a_newer_edit(sync: SyncStore, meanwhile: str) -> None:
     run_id, _ = renamed(sync)
     [row] = outbox(sync)
-    sync.observe_moved("crm", [seen("c-ann", name="Annabel", at_us=300)])
+    sync.observe_moved("crm", [seen("c-ann", name=meanwhile, at_us=300)])
     sync.settle(run_id, [applied(row)], 2_000)
     [contact] = decide(sync)
     assert contact.sides["crm"].shadow is not None
-    assert (contact.sides["crm"].shadow["name"], contact.sides["crm"].seen["name"]) == ("Ann", "Annabel")
+    assert (contact.sides["crm"].shadow["name"], contact.sides["crm"].seen["name"]) == ("Anna", meanwhile)
+
+
+def test_who_was_edited_while_the_other_record_was_made_has_no_base(sync: SyncStore) -> None:
+    run_id, _ = created(sync)
+    [row] = outbox(sync)
+    sync.observe_moved("crm", [seen("c1", name="Edited", at_us=300)])
+    sync.settle(run_id, [applied(row, "m1")], 2_000)
+    [contact] = decide(sync)
+    assert not contact.sides["crm"].shadow
 
 
 @pytest.mark.parametrize("result", ["moved", "failed:Unreachable"])

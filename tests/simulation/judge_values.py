@@ -86,8 +86,8 @@ def nothing_lost(case: Case) -> Iterator[Violation]:
             if effect.op == "create":
                 last |= {(effect.ref, name): effect._replace(field=name, after=value) for name, value in effect.after.items()}
                 continue
-            if effect.op == "restored":  # what the vendor itself forgot
-                last = {key: edit for key, edit in last.items() if key[0] != effect.ref}
+            if effect.op == "restored":
+                last = _remembered(last, effect.ref)
             if effect.field == "*":
                 continue
             before = last.get((effect.ref, effect.field))
@@ -98,6 +98,11 @@ def nothing_lost(case: Case) -> Iterator[Violation]:
                         "I2", f"{side} {effect.ref} {effect.field}: {before.after!r} was overwritten by {effect.after!r} ({effect.actor})"
                     )
             last[effect.ref, effect.field] = effect
+
+
+def _remembered(last: dict[tuple[str, str], Effect], ref: str) -> dict[tuple[str, str], Effect]:
+    """Without what the vendor itself forgot when it went back to a backup."""
+    return {key: edit for key, edit in last.items() if key[0] != ref}
 
 
 def nothing_buried(case: Case) -> Iterator[Violation]:
@@ -113,6 +118,8 @@ def nothing_buried(case: Case) -> Iterator[Violation]:
                 for edit in mine:
                     if not edit.engine and any(found not in living for found in _marks(edit)) and not _unseen(vendor, edit, effect):
                         yield Violation("I2", f"{side} {effect.ref}: {edit.field} {edit.after!r} was buried by {effect.actor}")
+            if effect.op == "restored":
+                last = _remembered(last, effect.ref)
             if effect.field != "*":
                 last[effect.ref, effect.field] = effect
 
@@ -132,7 +139,8 @@ def _marks(effect: Effect) -> list[str]:
 def _unseen(vendor: Vendor, edit: Effect, write: Effect) -> bool:
     """No look that this vendor allows could have shown the edit before it was overwritten."""
     if vendor.profile.capabilities.recheck == "delta_poll":
-        return edit.shown_us > write.at_us - JUST_S * 1_000_000
+        looked_us = write.at_us - JUST_S * 1_000_000
+        return edit.shown_us > looked_us or (not vendor.profile.shows_dead and vendor.dead_at(edit.ref, looked_us))
     lie = vendor.lies.get(write.ref, 0)
     return vendor.profile.capabilities.recheck == "batch_read" and edit.at_us <= lie <= write.at_us
 

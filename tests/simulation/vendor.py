@@ -95,10 +95,15 @@ class Vendor:
         key = address_key(address)
         return next((rec for rec in self if rec.life in (lives or ("live",)) and address_key(rec.fields.get("email")) == key), None)
 
-    def indexed(self, ref: str) -> Rec | None:
-        """What the index knows of a record by now."""
-        now = self.now()
-        return next((rec for shown_us, rec in reversed(self.records.get(ref, ())) if shown_us <= now), None)
+    def indexed(self, ref: str, at_us: int | None = None) -> Rec | None:
+        """What the index knows of a record by now, or knew at that time."""
+        known_us = self.now() if at_us is None else at_us
+        return next((rec for shown_us, rec in reversed(self.records.get(ref, ())) if shown_us <= known_us), None)
+
+    def dead_at(self, ref: str, at_us: int) -> bool:
+        """Whether the index had it as dead at that time: a list that leaves out the dead showed nothing of it then."""
+        known = self.indexed(ref, at_us)
+        return known is not None and known.life != "live"
 
     def older(self, ref: str) -> Rec | None:
         """What an older copy shows: the version before the newest, if it is of another time."""

@@ -27,8 +27,9 @@ def look_again(sender: Sender, rows: Sequence[OutboxRow]) -> tuple[list[OutboxRo
         case "batch_read":
             current = {r.ref: r for r in read(sender, [row.ref for row in others if row.ref])} if others else {}
         case _:
-            lost = [row.ref for row in others if row.ref and row.state == "sending"]
-            current = {**sender.fresh, **({r.ref: r for r in read(sender, lost)} if lost else {})}
+            # A poll says what is new to us: not what the answer to an earlier write of this round has shown already.
+            unsure = [row.ref for row in others if row.ref and (row.moved or row.state == "sending")]
+            current = {**sender.fresh, **({r.ref: r for r in read(sender, unsure)} if unsure else {})}
     moved: list[Record] = []
     for row in others:
         record = current.get(row.ref or "")

@@ -24,6 +24,7 @@ from syncline.records import SIDES, Side
 # earlier write of this very round may have moved it; but once the record shows more than our own writes, only the one it was decided on.
 _CLAIM = sa.text(
     "SELECT o.id, o.run_id, o.state, o.phase, o.side, o.contact_id, o.kind, o.key, o.ref, o.body, CASE r.dirty WHEN 0 THEN r.version END,"
+    " COALESCE(r.dirty, 0),"
     " (SELECT MAX(a.attempts) FROM record AS a WHERE a.sync_id = o.sync_id"
     " AND a.contact_id = o.contact_id) AS attempts FROM outbox AS o LEFT JOIN record AS r ON r.sync_id = o.sync_id AND r.side = o.side"
     " AND r.ref = o.ref WHERE o.sync_id = :s AND o.phase = :phase AND o.side = :side ORDER BY o.kind, o.id LIMIT :limit"
@@ -48,7 +49,8 @@ _decoder = msgspec.json.Decoder(_Body)
 class OutboxRow(msgspec.Struct, frozen=True, gc=False):
     """One intended write. `key` names it for ever; `seqs`: the log entries it carries out; `phase`: 0 consent, 1 everything else.
 
-    `version`: the record's newest known one; `attempts`: how often a write to this contact has failed before.
+    `version`: the record's newest known one; `attempts`: how often a write to this contact has failed before; `moved`: its record has shown
+    something else since this was decided.
     """
 
     id: int
@@ -69,6 +71,7 @@ class OutboxRow(msgspec.Struct, frozen=True, gc=False):
     seqs: tuple[int, ...] = ()
     attempts: int = 0
     shown: Mapping[str, Any] = {}
+    moved: bool = False
 
 
 class Outbox:
@@ -96,12 +99,12 @@ class Outbox:
 
 
 def _row(row: tuple[Any, ...]) -> OutboxRow:
-    id, run_id, state, phase, side, contact_id, kind, key, ref, text, version, attempts = row
+    id, run_id, state, phase, side, contact_id, kind, key, ref, text, version, moved, attempts = row
     try:
         body = _decoder.decode(text)
     except msgspec.DecodeError:
         raise UsageError(f"the database is damaged: outbox {id}, body cannot be read; restore a backup") from None
     return OutboxRow(
         id, run_id, state, phase, SIDES[side], contact_id, kind, key, ref, body.fields, body.consent,
-        body.expect, version or body.version, body.anchor, body.confirms, body.seqs, attempts or 0, body.shown,
+        body.expect, version or body.version, body.anchor, body.confirms, body.seqs, attempts or 0, body.shown, bool(moved),
     )  # fmt: skip

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.prove import PARTS, PROMISES
 
 SIMULATION = Path(__file__).parent / "simulation"
@@ -14,4 +16,4 @@ def test_every_promise_that_is_judged_has_its_row() -> None:
 
 
 def test_the_time_is_shared_out() -> None:
-    assert sum(part.share for part in PARTS) == 1
+    assert sum(part.share for part in PARTS) == pytest.approx(1)

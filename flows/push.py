@@ -17,7 +17,7 @@ from flows.recheck import already, created_as, delta, heirs, look_again
 from flows.sender import Pushed, Sender, applied, find, note_world, read
 from flows.settings import Context
 from state.outbox import OutboxRow
-from state.settling import Settled
+from state.settling import APPLIED, Settled
 from syncline.errors import AlreadyExists, OutcomeUnknown, Recovery, Rejected, SyncError, Unreachable
 from syncline.plan import ALL_SHOWN, Hold
 from syncline.ports import Change, Receipt
@@ -162,10 +162,9 @@ def _refused(sender: Sender, row: OutboxRow, error: SyncError) -> Settled:
         if not row.fields and not row.consent and row.kind != "create":
             break
         receipt = next(iter(_receipts(sender, [row])))
-        if receipt.error is None:
-            return replace(applied(sender, row, receipt.record, receipt.ref), hold=hold, held_fields=tuple(held))
-        if receipt.error.recovery is not Recovery.HOLD:
-            return _settle_one(sender, row, receipt)
+        if receipt.error is None or receipt.error.recovery is not Recovery.HOLD:
+            done = _settle_one(sender, row, receipt)
+            return replace(done, hold=hold, held_fields=tuple(held)) if done.result == APPLIED else done
         error = receipt.error
     return Settled(row, f"held:{type(error).__name__}", hold=hold, held_fields=tuple(held))
 

@@ -204,12 +204,12 @@ class Vendor:
 
     def restore_backup(self) -> None:
         """Values, ids and stamps go back; what was made since is as if it had never been."""
-        for rec in self:
-            then = self.backup.get(rec.ref)
-            if then != rec:
-                self.effects.append(
-                    Effect(self.now(), "vendor", "restored", rec.ref, rec.who, "*", rec.life, then and then.life, self.now())
-                )
+        now = {rec.ref: rec for rec in self}
+        for ref, rec in {**self.backup, **now}.items():
+            then = self.backup.get(ref)
+            if then != now.get(ref):
+                before = now[ref].life if ref in now else None
+                self.effects.append(Effect(self.now(), "vendor", "restored", ref, rec.who, "*", before, then and then.life, self.now()))
         self.removed |= self.records.keys() - self.backup.keys()
         self.removed -= self.backup.keys()
         self.records = {ref: [(0, rec)] for ref, rec in self.backup.items()}

@@ -291,6 +291,8 @@ class World:
             vendor.restore_backup()
 
     def _save(self, step: Step) -> None:
+        """A copy of a database that was closed in good order: after a crash, half of it is still in its write-ahead log."""
+        self.engine()
         self.drop_context()
         shutil.copy(self.database, self.folder / "yesterday")
 

@@ -156,7 +156,8 @@ class _Batch:
         return (*row, key) if old is None else row
 
     def _outbox_row(self, plan: StoredPlan, write: StoredWrite, first: int) -> Values:
-        key = base = f"{self._run_id}-{plan.contact_id}-{write.side}-{write.kind}"
+        # With the time: numbers of runs and contacts come again after a restored database, and a key stands for one intent for ever.
+        key = base = f"{self._run_id}-{plan.contact_id}-{write.side}-{write.kind}-{self._now_us:x}"
         number = 1
         while key in self._keys:  # several losers of one merge, archived on one side
             number += 1

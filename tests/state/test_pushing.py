@@ -102,7 +102,7 @@ def test_plans_of_runs_that_wait_for_approval_can_be_kept(sync: SyncStore) -> No
 def test_a_create_that_was_applied_links_both_sides_and_rests(sync: SyncStore) -> None:
     run_id, contact_id = created(sync)
     [row] = outbox(sync)
-    assert (row.kind, row.state, row.key) == ("create", "ready", f"{run_id}-{contact_id}-marketing-create")
+    assert (row.kind, row.state, row.key) == ("create", "ready", f"{run_id}-{contact_id}-marketing-create-3e8")
     sync.mark_sending([row.id])
     assert [sent.state for sent in outbox(sync)] == ["sending"]
     sync.settle(run_id, [applied(row, "m1")], 2_000)

@@ -13,10 +13,10 @@ from syncline.conflict import TITLE
 from syncline.draft import Draft, anchor_of, finish, place
 from syncline.errors import Recovery, SyncError
 from syncline.log import Entry
-from syncline.mapping import CompiledMapping
-from syncline.merge import Values, read_field
+from syncline.mapping import CompiledMapping, Field
+from syncline.merge import Values, read_field, would_show
 from syncline.plan import Contact, ContactPlan, Hold, SideState, Traits, Write
-from syncline.records import MISSING, SIDES, Side, Value, other
+from syncline.records import MISSING, SIDES, Side, Value, is_blank, other
 
 DEAD = ("archived", "gone", "merged")
 
@@ -27,7 +27,7 @@ def died(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, traits
     how = {"archived": "archived", "gone": "deleted", "merged": "merged away"}[contact.sides[dead].liveness]
     draft.entries.append(Entry("delete", contact.contact_id, None, dead, contact.sides[dead].ref, reason=f"{how} in {TITLE[dead]}"))
     wish = mapping.policy.delete_seen_in.get(dead, "unlink")
-    if wish == "archive" and _edited(mapping, contact.sides[alive], alive):
+    if wish == "archive" and _edited(mapping, contact, contact.sides[alive], alive):
         reason = f"{TITLE[alive]} changed it since it was {how} in {TITLE[dead]}; the edit is kept and the pair parts"
         draft.entries.append(
             Entry("unlink", contact.contact_id, None, alive, contact.sides[alive].ref, rule="edit_survives", reason=reason)
@@ -39,15 +39,27 @@ def died(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, traits
     return finish(draft, "unlinked")
 
 
-def _edited(mapping: CompiledMapping, state: SideState, side: Side) -> dict[str, Value]:
+def _edited(mapping: CompiledMapping, contact: Contact, state: SideState, side: Side) -> dict[str, Value]:
     """What was changed on this side since it was agreed, of what may travel."""
     edits: dict[str, Value] = {}
-    for field_ in mapping.fields if state.shadow is not None else ():
-        now, base = read_field(field_, side, state.seen)[0], read_field(field_, side, state.shadow)[0]
-        agreed = None if base is MISSING else field_.canon(base)  # what was blank when the record was made has no base
-        if now is not MISSING and field_.canon(now) != agreed and field_.may_write(other(side)):
+    for field_ in mapping.fields:
+        now = read_field(field_, side, state.seen)[0]
+        if now is not MISSING and field_.may_write(other(side)) and field_.canon(now) != _agreed(field_, contact, state, side, now):
             edits[field_.name] = now
     return edits
+
+
+def _agreed(field_: Field, contact: Contact, state: SideState, side: Side, now: Value) -> object:
+    """In canonical form, what this side would show had nobody touched it.
+
+    After a change of mapping, or under another ref, there is no base: then what both agreed on tells, as this side would show it, and a
+    side that says nothing has no edit to lose. That may take too much for an edit, and keeps a record; never too little.
+    """
+    if state.shadow is None:
+        silent = is_blank(now) or now in field_.rule.silent
+        return field_.canon(now) if silent else would_show(field_, side, contact.view.get(field_.name), {side: state.seen})
+    base = read_field(field_, side, state.shadow)[0]
+    return None if base is MISSING else field_.canon(base)  # what was blank when the record was made has no base
 
 
 def archive(draft: Draft, side: Side, reason: str, traits: Mapping[Side, Traits]) -> Write:
@@ -126,7 +138,7 @@ def bury_losers(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Tr
             if loser.liveness in DEAD:
                 continue
             reason = f"its contact was merged in {TITLE[other(side)]}"
-            old = _edited(mapping, loser, side) or None
+            old = _edited(mapping, draft.contact, loser, side) or None
             entry = Entry("change", draft.contact.contact_id, None, side, loser.ref, old, reason=reason, rule="merged", to=(side,))
             draft.entries.append(entry)
             draft.count("archives")

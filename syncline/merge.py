@@ -108,7 +108,7 @@ def _one_side(field: Field, now: Both, side: Side, dispute: Dispute, native: Map
     if is_blank(now[side]):
         cleared = Ruling(now[side], side, f"{TITLE[side]} cleared it")
         return (None if field.on_blank[side] == "ignore" else cleared), "one_side"
-    if field.lenses[side].lossy and _would_show(field, side, now[far], native) != field.canon(now[far]):
+    if field.lenses[side].lossy and would_show(field, side, now[far], native) != field.canon(now[far]):
         ruling = decide(dispute)
         if ruling is None:
             return None, field.rule.name
@@ -121,12 +121,12 @@ def _shows_all(field: Field, now: Both, native: Mapping[Side, Native]) -> Side |
     """The side whose value the other one already shows as well as it can, or None. A blank is never a short form of something."""
     for side in SIDES:
         far = other(side)
-        if field.lenses[far].lossy and not is_blank(now[far]) and _would_show(field, far, now[side], native) == field.canon(now[far]):
+        if field.lenses[far].lossy and not is_blank(now[far]) and would_show(field, far, now[side], native) == field.canon(now[far]):
             return side
     return None
 
 
-def _would_show(field: Field, side: Side, value: Value, native: Mapping[Side, Native]) -> object:
+def would_show(field: Field, side: Side, value: Value, native: Mapping[Side, Native]) -> object:
     """In canonical form; of a value that the side would refuse, the value itself: it is not shortened, it is held when it is put."""
     try:
         return field.canon(project(field.lenses[side], value, native[side]))

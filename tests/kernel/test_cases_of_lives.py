@@ -247,13 +247,14 @@ def test_of_two_native_names_only_the_changed_one_is_written(kernel: Kernel) -> 
     assert (plan.shadows["marketing"], write.confirms, write.shown) == (old, ("a", "b"), {"a": "Ann", "b": "Byrne"})
 
 
-def test_D_02_a_record_met_under_another_ref_has_no_edit_to_keep(kernel: Kernel) -> None:
-    """Nothing was ever agreed with it, so nothing can have changed since: the policy of deletes decides."""
-    world = linked(kernel)
-    world.contacts[1].shadows["marketing"] = None
-    world.edit("marketing", "marketing", last="Byrne")
-    world.set_liveness("crm", "crm", "gone")
-    assert [write.kind for write in world.plan(1).writes] == ["archive"]
+def test_D_02_without_a_base_an_edit_is_what_differs_from_what_was_agreed(kernel: Kernel) -> None:
+    """After a change of mapping, or under another ref. A blank has nothing to lose."""
+    for edit, kinds in (({}, ["archive"]), ({"last": "Byrne"}, []), ({"last": None}, ["archive"])):
+        world = linked(kernel)
+        world.contacts[1].shadows["marketing"] = None
+        world.edit("marketing", "marketing", **edit)
+        world.set_liveness("crm", "crm", "gone")
+        assert [write.kind for write in world.plan(1).writes] == kinds
 
 
 def test_a_merge_leaves_the_loser_where_deletes_do_not_travel(kernel: Kernel) -> None:

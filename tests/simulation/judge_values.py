@@ -107,8 +107,6 @@ def _remembered(last: dict[tuple[str, str], Effect], ref: str) -> dict[tuple[str
 
 def nothing_buried(case: Case) -> Iterator[Violation]:
     """I2: what people wrote since all was agreed does not go into the archive with its record unless the log has it, or somebody living."""
-    if "mapping edited" in case.world.injected:
-        return  # without a base nobody can tell an edit
     living = _living(case.world)
     for side, vendor in case.world.vendors.items():
         last: dict[tuple[str, str], Effect] = {}

@@ -50,7 +50,8 @@ def _taken_away(case: Case, side: Side, rec: Rec) -> bool:
     whose = set() if refs else {one.who for one in _line(case.world.vendors[side], rec)}  # its partner is another contact's by now
     acts = ("archive", "remove", "merge", "restored", "undelete")
     mine = (e for e in case.world.vendors[other(side)].effects if e.ref in refs or e.who in whose)
-    effects = [e for e in mine if e.op in acts and not e.engine]
+    forgot = case.world.restored_database  # that we archived it ourselves: then nobody can tell who did
+    effects = [e for e in mine if e.op in acts and (forgot or not e.engine)]
     return ours[1] == "merged" or bool(effects and effects[-1].op != "undelete")
 
 

@@ -42,30 +42,29 @@ class Paging(msgspec.Struct):
     next: Next | None = None
 
 
-class Answer(msgspec.Struct, Generic[Properties]):
+class Paged(msgspec.Struct):
+    """What every answer of several pages says of the next."""
+
+    paging: Paging | None = None
+
+    @property
+    def after(self) -> str:
+        """Where the next page begins, "" on the last."""
+        return self.paging.next.after if self.paging and self.paging.next else ""
+
+
+class Answer(Paged, Generic[Properties]):
     """A list, a search or a batch. `errors` are the per-item problems of a 207."""
 
     results: list[Row[Properties]] = []
     errors: list[dict[str, Any]] = []
     total: int = 0
-    paging: Paging | None = None
-
-    @property
-    def after(self) -> str:
-        """Where the next page begins, "" on the last."""
-        return self.paging.next.after if self.paging and self.paging.next else ""
 
 
-class Listed(msgspec.Struct):
+class Listed(Paged):
     """A page of a listing, its rows still the vendor's bytes."""
 
     results: list[msgspec.Raw] = []
-    paging: Paging | None = None
-
-    @property
-    def after(self) -> str:
-        """Where the next page begins, "" on the last."""
-        return self.paging.next.after if self.paging and self.paging.next else ""
 
 
 class Named(msgspec.Struct, gc=False):

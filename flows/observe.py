@@ -206,9 +206,9 @@ def _believed(context: Context, side: Side, fresh: list[Observation]) -> list[Ob
     Else whom somebody deleted, and we after them, would come back with the next poll.
     """
     doubted = {each.record.ref for each in context.sync.doubtful(side, fresh)} if fresh else set()
-    return (
-        [each for each in fresh if each.record.ref not in doubted] + list(read_again(context, side, sorted(doubted))) if doubted else fresh
-    )
+    if not doubted:
+        return fresh
+    return [each for each in fresh if each.record.ref not in doubted] + list(read_again(context, side, sorted(doubted)))
 
 
 class _Looked:

@@ -16,8 +16,9 @@ from flows.progress import Progress
 from flows.recheck import already, created_as, delta, heirs, look_again
 from flows.sender import Pushed, Sender, applied, find, note_world, read
 from flows.settings import Context
+from state.echoes import Settled
 from state.outbox import OutboxRow
-from state.settling import APPLIED, Settled
+from state.settling import APPLIED
 from syncline.errors import AlreadyExists, OutcomeUnknown, Recovery, Rejected, SyncError, Unreachable
 from syncline.plan import ALL_SHOWN, Hold
 from syncline.ports import Change, Receipt

@@ -11,8 +11,8 @@ from typing import Any
 
 from flows.observe import digest_of, same, told
 from flows.sender import Sender, applied, find, note_world, read
+from state.echoes import Settled
 from state.outbox import OutboxRow
-from state.settling import Settled
 from syncline.records import MISSING, Record
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from flows.observe import digest_of, observation, told, whole
 from flows.settings import Context
+from state.echoes import Settled
 from state.outbox import OutboxRow
-from state.settling import Settled
 from syncline.errors import SyncError
 from syncline.records import Record, Side
 

@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from state import codec
+from state.echoes import Settled
 from state.observations import Observation
 from state.outbox import OutboxRow
-from state.settling import Settled
 from state.store import SyncStore
 from syncline.log import Entry
 from syncline.plan import Contact, ContactPlan, Hold, Write

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from state.echoes import Settled
 from state.outbox import OutboxRow
-from state.settling import Settled
 from state.store import Store, SyncStore
 from syncline.log import Entry, fold
 from syncline.plan import Hold, Write

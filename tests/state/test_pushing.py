@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from state.settling import Settled
+from state.echoes import Settled
 from state.store import SyncStore
 from syncline.errors import UsageError
 from syncline.plan import Contact, ContactPlan, Hold, Write

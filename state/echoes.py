@@ -1,0 +1,126 @@
+"""What an echo makes of a written record's row, and what callers of `settle` say became of a write. Pure.
+
+Only names that we sent enter the shadow of an updated record: anything else that the echo shows and that differs is somebody's edit, and
+makes the record dirty instead. An echo older than what we know moves nothing but the shadow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from state import codec
+from state.database import Row
+from state.outbox import OutboxRow
+from syncline.plan import Hold
+from syncline.records import MISSING, Record
+
+_BLANK: tuple[object, ...] = (None, "", [], ())
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of one outbox row. `result`: "applied", "moved", "held:<error>" or "failed:<error>".
+
+    `ref`: the record written, if new or changed; `echo`, `digest`, `keys`, `text`: what it shows, as for an observation. `hold`:
+    opened on the contact; `retry_at_us`: not to be decided again before that time. `held_fields`: canonical fields that were refused on the
+    way (the rest may still have been applied); each waits with the hold's reason.
+    """
+
+    row: OutboxRow
+    result: str
+    ref: str | None = None
+    echo: Record | None = None
+    digest: bytes | None = None
+    keys: tuple[str | None, str | None] = (None, None)
+    text: str = ""
+    hold: Hold | None = None
+    retry_at_us: int | None = None
+    held_fields: tuple[str, ...] = ()
+    found: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Only a person, a change or a sweep brings it up again: a poisoned record is not sent in every run."""
+        return self.hold is not None and self.retry_at_us is None
+
+
+def shown(sync_id: int, settled: Settled, ref: str, mine: Row | None, there: Row | None) -> Row:
+    """The written record's row as the echo shows it. `mine`: the row of the record written to; `there`: of the one that answered."""
+    row, echo = settled.row, settled.echo
+    old = there or mine
+    base: Row = dict(old) if old is not None else _blank(row)
+    base |= {
+        "sync_id": sync_id, "ref": ref, "contact_id": row.contact_id, "attempts": 0, "retry_at_us": None, "pair_ref": None,
+        "digest": settled.digest,
+    }  # fmt: skip
+    if old is not None and ref == row.ref:
+        base["contact_id"] = old["contact_id"]  # the record of a contact that was merged into this one stays with it
+    if row.kind in ("archive", "restore"):
+        base["liveness"] = codec.LIVENESS_NO["archived" if row.kind == "archive" else "live"]
+    if row.kind == "restore":
+        base["dirty"] = 1  # what changed while it was away is merged now that it is back
+    if echo is None:
+        return base
+    late = old is not None and None not in (old["modified_us"], echo.modified_us) and echo.modified_us < old["modified_us"]
+    fields = dict(echo.fields)
+    shadow, moved = _shadow(row, fields, mine or there, settled.found)
+    base["dirty"] = 1 if late or moved or (row.kind != "create" and base["dirty"] == 1) else 0
+    if late:  # the digest too must stay that of what we know, or nobody would notice that the vendor has gone back
+        base |= {"shadow": codec.dumps(shadow), "digest": old["digest"]}
+        return base
+    seen = codec.native(old["seen"], f"record {row.side}/{ref}, seen") | fields if old is not None else fields
+    base |= {
+        "seen": (settled.text if seen is fields else "") or codec.dumps(seen),
+        "shadow": codec.AS_SEEN if shadow == seen else codec.dumps(shadow), "modified_us": echo.modified_us,
+        "version": echo.version, "proof": codec.proof_text(echo.proof) or base["proof"],
+    }  # fmt: skip
+    if settled.keys != (None, None):
+        base |= {"key_1": settled.keys[0], "key_2": settled.keys[1]}
+    if row.kind not in ("archive", "restore"):
+        base["liveness"] = codec.LIVENESS_NO[echo.liveness]
+    if echo.field_times_us:
+        base["field_times"] = codec.dumps(echo.field_times_us)
+    return base
+
+
+def _shadow(row: OutboxRow, fields: Row, old: Row | None, found: bool) -> tuple[Row, bool]:
+    """(shadow after the write, whether the echo shows something that is not ours: an edit, or a value the vendor gave a new record)."""
+    sent = row.fields.keys() | row.consent.keys()
+    if row.kind == "create" or old is None:
+        # Consent is written apart, after the birth: what the record does not show is no agreement, and is judged again. So is any
+        # field of a record that was only found later: somebody may have edited it since.
+        meant = {**row.fields, **row.consent} if found else row.consent
+        unheard = {name for name, value in meant.items() if not _shows(fields.get(name, value), value)}
+        if not unheard and fields.keys() <= sent:
+            return fields, False
+        agreed = sent - unheard
+        ours = {name: value for name, value in fields.items() if name in agreed}
+        moved = bool(unheard) or any(fields[name] not in _BLANK for name in fields.keys() - sent)
+        return ours, moved
+    where = f"record {row.side}/{old['ref']}"
+    seen = codec.native(old["seen"], f"{where}, seen")
+    shadow = shadow_of(old, where)
+    if row.kind != "restore":  # there the base stays: a stricter consent that went along is agreed, and logged, in the next round
+        shadow |= {name: value for name, value in fields.items() if name in sent}
+    moved = any(seen.get(name, MISSING) != value for name, value in fields.items() if name not in sent)
+    return shadow, moved
+
+
+def _blank(row: OutboxRow) -> Row:
+    return {
+        "side": codec.SIDE_NO[row.side], "key_1": None, "key_2": None, "seen": "{}", "shadow": None, "liveness": codec.LIVE,
+        "modified_us": None, "version": None, "proof": None, "field_times": None, "dirty": 0, "staged": 0,
+    }  # fmt: skip
+
+
+def shadow_of(row: Row, where: str) -> Row:
+    return {} if row["shadow"] is None else codec.native(codec.shadow(row["shadow"], row["seen"]), f"{where}, shadow")
+
+
+def _shows(shown: Any, sent: Any) -> bool:
+    """A vendor may say "true" for our True, null for our empty text, and a list for our tuple."""
+    if shown == sent:
+        return True
+    one, two = (list(v) if isinstance(v, tuple) else "" if v is None else v for v in (shown, sent))
+    return bool(one == two) or str(one).lower() == str(two).lower()

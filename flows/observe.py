@@ -47,7 +47,7 @@ _encode = msgspec.json.Encoder().encode
 @dataclass(slots=True)
 class Observed:
     """What one side's poll brought. read = unchanged + staged. `complete`: a full listing was whole. `older`: refs that it showed as they
-    were before we last saw them.
+    were before we last saw them. `ended`: where polls go on once a listing that came to its end is believed.
     """
 
     read: int = 0
@@ -55,6 +55,7 @@ class Observed:
     staged: int = 0
     full: bool = False
     complete: bool = False
+    ended: Cursor | None = None
     older: list[str] = field(default_factory=list)
 
 
@@ -104,11 +105,33 @@ def observe(context: Context, *, full: bool, progress: Progress, accept: bool = 
     for side, pages in _gathered((_in_turn if context.in_turn else _together)(context, cursors, full)):
         _stage(context, side, pages, found[side])
         progress.advance(sum(len(page.records) for page in pages))
-    for side in SIDES:
-        if found[side].full and found[side].complete and full:
-            _find_older(context, side, found[side], accept)
-            _find_deletes(context, side, found[side])
+    try:
+        for side in SIDES:
+            if found[side].complete:
+                _weigh_listing(context, side, found[side], full, accept)
+    except SyncError:
+        _end_listings(context, found, believed=False)
+        raise
+    _end_listings(context, found, believed=True)
     return found
+
+
+def _weigh_listing(context: Context, side: Side, found: Observed, sweep: bool, accept: bool) -> None:
+    _refuse_empty(context, side)
+    if sweep:
+        _find_older(context, side, found, accept)
+        _find_deletes(context, side, found)
+
+
+def _end_listings(context: Context, found: dict[Side, Observed], believed: bool) -> None:
+    """A listing that was whole, and is believed, moves the cursor. After any other, polls go on where they stood before it."""
+    for side, each in found.items():
+        if each.ended is None:
+            continue
+        if believed and each.complete:
+            context.sync.stage(side, (), each.ended)
+        else:
+            context.sync.go_back(side, each.ended if believed else None)
 
 
 def _gathered(pages: Iterator[tuple[Side, Page]]) -> Iterator[tuple[Side, list[Page]]]:
@@ -188,8 +211,14 @@ def _stage(context: Context, side: Side, pages: Sequence[Page], found: Observed)
     for page in pages:
         looked.at(page)
     fresh, last = _believed(context, side, looked.fresh), pages[-1]
+    found.ended = last.cursor if found.full and last.cursor.token is None else None
     moved = context.sync.stage(
-        side, fresh, last.cursor, looked.live if found.full else (), now_us=context.clock(), refreshed=looked.refreshed
+        side,
+        fresh,
+        None if found.ended else last.cursor,
+        looked.live if found.full else (),
+        now_us=context.clock(),
+        refreshed=looked.refreshed,
     )
     if found.full and moved < len(fresh):
         found.older += [each.record.ref for each in context.sync.older(side, fresh)]
@@ -253,6 +282,17 @@ def same(one: bytes, two: bytes) -> bool:
     return one[HALF:] == two[HALF:]
 
 
+def _refuse_empty(context: Context, side: Side) -> None:
+    """An emptied side stops the run."""
+    listed = context.sync.swept_count(side)
+    before = 0 if listed else context.sync.live_count(side)
+    if emptied(before, listed) and context.mapping.policy.empty_side == "stop":
+        raise GuardTripped(
+            f"{context.connectors[side].title} listed nothing, and {before} records are known there. Nothing was written. "
+            "Check the account and its permissions; if it is really empty, set policy.limits.empty_side to allow for one run."
+        )
+
+
 def _find_older(context: Context, side: Side, found: Observed, accept: bool) -> None:
     """What the listing showed older than we know is looked up by id. A lagging answer has caught up by now; what is still older is true.
 
@@ -273,14 +313,7 @@ def _find_older(context: Context, side: Side, found: Observed, accept: bool) -> 
 
 
 def _find_deletes(context: Context, side: Side, found: Observed) -> None:
-    """After a whole listing, what we know and it lacks is looked up by id: only then is it gone. An emptied side stops the run."""
-    listed = context.sync.swept_count(side)
-    before = 0 if listed else context.sync.live_count(side)
-    if emptied(before, listed) and context.mapping.policy.empty_side == "stop":
-        raise GuardTripped(
-            f"{context.connectors[side].title} listed nothing, and {before} records are known there. Nothing was written. "
-            "Check the account and its permissions; if it is really empty, set policy.limits.empty_side to allow for one run."
-        )
+    """After a whole listing, what we know and it lacks is looked up by id: only then is it gone."""
     after = ""
     while refs := context.sync.unswept(side, after, CONFIRM):
         after = refs[-1]

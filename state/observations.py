@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from state import codec
+from state.cursors import save_cursor
 from state.database import Row, among, each, upsert
 from state.queries import CONTACTS, RECORDS, records
 from state.scope import Scope
@@ -30,10 +31,6 @@ OBSERVED = (
 STAGE = upsert(RECORD, OBSERVED, OBSERVED[:3], OBSERVED[3:])
 _values = itemgetter(*OBSERVED)
 _NEXT = sa.text("UPDATE sync SET staged = staged + 1 WHERE id = :s RETURNING staged")
-_SAVE_CURSOR = sa.text(
-    "INSERT INTO cursor (sync_id, side, at_us, ref, token) VALUES (:s, :side, :at_us, :ref, :token)"
-    " ON CONFLICT (sync_id, side) DO UPDATE SET at_us = excluded.at_us, ref = excluded.ref, token = excluded.token"
-)
 _SWEPT = sa.insert(SWEPT)
 _DIGESTS = sa.select(RECORD.c.ref, RECORD.c.digest, RECORD.c.liveness).where(
     RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("side"), among(RECORD.c.ref, "refs"), RECORD.c.digest.is_not(None)
@@ -97,13 +94,6 @@ class Observations:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
-    def cursor(self, side: Side) -> Cursor | None:
-        """How far that side has been staged; None before the first page or after a change of mapping."""
-        query = sa.text("SELECT at_us, ref, token FROM cursor WHERE sync_id = :s AND side = :side")
-        with self._scope.read() as connection:
-            row = connection.execute(query, self._of(side)).first()
-        return None if row is None else Cursor(row.at_us, row.ref, row.token)
-
     def digests(self, side: Side, refs: Sequence[str]) -> dict[str, tuple[bytes, bool]]:
         """(stored digest, known as live) of these refs; those we do not know are absent."""
         with self._scope.read() as connection:
@@ -128,7 +118,7 @@ class Observations:
         with self._scope.write() as connection:
             staged = self._stage(connection, side, observations, force) if observations else 0
             if cursor is not None:
-                connection.execute(_SAVE_CURSOR, {**self._of(side), "at_us": cursor.at_us, "ref": cursor.ref, "token": cursor.token})
+                save_cursor(connection, self._scope, side, cursor)
             if swept:
                 row = {"sync_id": self._scope.sync_id, "side": codec.SIDE_NO[side], "refs": codec.dumps(swept), "live": len(swept)}
                 connection.execute(_SWEPT, row)

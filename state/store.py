@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from state import forking, schema
 from state.commits import Commits
 from state.contacts import Contacts
+from state.cursors import Cursors
 from state.database import Database
 from state.erasure import Erasure
 from state.holds import Holds
@@ -87,8 +88,10 @@ class SyncStore:
         self.begin_run, self.end_run, self.runs, self.run = runs.begin_run, runs.end_run, runs.runs, runs.run
         self.mapping_version, self.adopt_mapping, self.mapping_text = runs.mapping_version, runs.adopt_mapping, runs.mapping_text
         self.schema_json, self.save_schema = runs.schema_json, runs.save_schema
+        cursors = Cursors(scope)
+        self.cursor, self.go_back = cursors.cursor, cursors.go_back
         seen = Observations(scope)
-        self.cursor, self.digests, self.stage, self.observe_moved = seen.cursor, seen.digests, seen.stage, seen.observe_moved
+        self.digests, self.stage, self.observe_moved = seen.digests, seen.stage, seen.observe_moved
         self.begin_sweep, self.unswept, self.touch_held = seen.begin_sweep, seen.unswept, seen.touch_held
         self.doubtful = seen.doubtful
         self.older, self.live_count, self.swept_count, self.linked_count = seen.older, seen.live_count, seen.swept_count, seen.linked_count

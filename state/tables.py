@@ -216,13 +216,15 @@ class Hold(SQLModel, table=True):
 
 
 class Cursor(SQLModel, table=True):
-    """How far each side has been staged."""
+    """How far each side has been staged. With a `token`, a listing is under way, and polls stood at `polled_us`, `polled_ref` before it."""
 
     sync_id: int = _sync(primary_key=True)
     side: int = _small(primary_key=True)
     at_us: int = _us()
     ref: str = _text()
     token: str | None = _text(None)
+    polled_us: int | None = _us(None)
+    polled_ref: str | None = _text(None)
 
 
 class Run(SQLModel, table=True):

@@ -66,6 +66,8 @@ class Vendor:
         self.backup: dict[str, Rec] = {}
         self.polled_us = 0
         """When its index was last asked for changes."""
+        self.blind: dict[str, frozenset[str]] = {}
+        """Record → the fields that whoever archived it had no permission to see."""
         self.lies: dict[str, int] = {}
         """Record → when an older copy of it was last shown."""
         self._number = 0

@@ -92,6 +92,8 @@ class World:
         self.injected: Counter[str] = Counter()
         self.violations: list[Violation] = []
         self.reports: list[Report] = []
+        self.died = False
+        """Since the last report."""
         self.heard: list[tuple[int, int]] = []
         """When rounds that read both sides whole began and ended."""
         self.approved: set[int] = set()
@@ -161,12 +163,14 @@ class World:
         if approve is not None:
             self.approved |= {approve, report.run_id}
         self.reports.append(report)
+        self.died = False
         if report.error is None and kind != "retry":
             self.heard.append((began_us, self.now_us))
         return report
 
     def _reborn(self) -> None:
         """What the dying program did to the database after that moment never happened."""
+        self.died = True
         self.drop_context()
         for end in ON_DISK:
             Path(f"{self.database}{end}").unlink(missing_ok=True)
@@ -200,7 +204,8 @@ class World:
             return False  # the echo that the vendor did not give: nobody can tell an edit in it from what the vendor made of our value
         if step["side"] != side or self.vendors[side].profile.capabilities.recheck == "conditional":
             return moment == "before"
-        looking = op == "push" or (self.stages.now == "push" and (op == "find" or self._last == (side, op)))
+        polled = op == "read" and self.vendors[side].profile.capabilities.recheck == "delta_poll"  # its look was the poll before that
+        looking = op == "push" or (self.stages.now == "push" and (op == "find" or polled or self._last == (side, op)))
         return moment == "before" and not looking
 
     def _meanwhile(self, step: Step) -> None:
@@ -261,9 +266,12 @@ class World:
                 self.broken("I-lease", f"the engine that lost its lease ended with {report.error!r}")
 
     def _approve(self, step: Step) -> None:
-        """The operator says yes to whatever the last round asked."""
-        if self.reports and asks(self.reports[-1]):
+        """The operator says yes to whatever the last round asked. One that died since may have gone on without it: then nothing waits."""
+        if self.reports and asks(self.reports[-1]) and not (self.died and not self._waits(self.reports[-1])):
             self.round("sync", approve=self.reports[-1].run_id)
+
+    def _waits(self, report: Report) -> bool:
+        return isinstance(report.error, CursorRegressed) or self.engine().sync.plan_exists(report.run_id)
 
     def _wait(self, step: Step) -> None:
         self.now_us += step["s"] * S

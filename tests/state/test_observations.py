@@ -24,6 +24,38 @@ def test_a_page_and_its_cursor_are_stored_together(sync: SyncStore) -> None:
     assert sync.digests("marketing", ["c1"]) == {}
 
 
+def test_polls_go_on_where_they_stood_before_a_listing_that_is_not_believed(sync: SyncStore) -> None:
+    sync.stage("crm", (), Cursor(7, "c2"))
+    for place in ("page 1", "page 2"):
+        sync.stage("crm", (), Cursor(0, token=place))
+    sync.go_back("crm", Cursor(9))
+    assert sync.cursor("crm") == Cursor(7, "c2")
+    sync.go_back("crm")
+    assert sync.cursor("crm") == Cursor(7, "c2"), "no listing is under way"
+
+
+def test_a_first_listing_that_is_not_believed_is_made_again(sync: SyncStore) -> None:
+    sync.go_back("crm")
+    sync.stage("marketing", (), Cursor(0, token="page 1"))
+    sync.go_back("marketing")
+    assert sync.cursor("crm") is sync.cursor("marketing") is None
+
+
+def test_a_first_listing_that_was_not_whole_is_still_where_polls_go_on(sync: SyncStore) -> None:
+    """What it left out is met by the next sweep; a vendor that never counts right would be listed for ever."""
+    sync.go_back("crm", Cursor(9))
+    sync.stage("marketing", (), Cursor(0, token="page 1"))
+    sync.go_back("marketing", Cursor(9))
+    assert sync.cursor("crm") == sync.cursor("marketing") == Cursor(9)
+
+
+def test_a_listing_that_ended_leaves_no_older_place_behind(sync: SyncStore) -> None:
+    for cursor in (Cursor(7), Cursor(0, token="page 1"), Cursor(20), Cursor(0, token="page 1")):
+        sync.stage("crm", (), cursor)
+    sync.go_back("crm")
+    assert sync.cursor("crm") == Cursor(20)
+
+
 def test_a_name_that_a_read_in_part_did_not_ask_for_keeps_its_value(sync: SyncStore) -> None:
     sync.stage("crm", [seen("c1", name="Ann")])
     sync.stage("crm", [replace(seen("c1", at_us=101, fields={"email": "new@people.example"}), digest=None)])

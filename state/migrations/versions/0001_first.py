@@ -81,6 +81,8 @@ def upgrade() -> None:
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.Column("ref", sa.Text(), nullable=False),
         sa.Column("token", sa.Text(), nullable=True),
+        sa.Column("polled_us", sa.BigInteger(), nullable=True),
+        sa.Column("polled_ref", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["sync_id"], ["sync.id"], name=op.f("fk_cursor_sync_id_sync")),
         sa.PrimaryKeyConstraint("sync_id", "side", name=op.f("pk_cursor")),
     )

@@ -28,15 +28,18 @@ def never_widened(case: Case) -> Iterator[Violation]:
 def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
     """The newest no that a round could hear, unless the person agreed again, with proof, since shortly before it.
 
-    What people took back on both sides by hand is gone from both, and was not our doing.
+    What people took back on both sides by hand is gone from both, and was not our doing. So is what a record said and took back while it
+    stood alone, before a merge made it this person's.
     """
     refused, agreed, standing = 0, 0, False
     for side, rec in recs.items():
         words, said = case.world.vendors[side].profile.words, _consents(case.world.vendors[side], rec.ref)
+        joined_us = _joined_us(case.world.vendors[side], rec.ref)
         if any(effect.op == "restored" for effect in said):
             return
         for effect, following in zip(said, [*said[1:], None], strict=True):
-            if effect.actor == "people" and effect.after == words["out"] and _heard(case, effect, following):
+            alone = following is not None and following.at_us < joined_us
+            if effect.actor == "people" and effect.after == words["out"] and not alone and _heard(case, effect, following):
                 refused = max(refused, effect.at_us)
             if effect.actor == "people" and "in" in words and effect.after == words["in"]:
                 agreed = max(agreed, effect.at_us)
@@ -52,6 +55,12 @@ def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
     for side, rec in recs.items():
         if rec.fields["consent"] != case.world.vendors[side].profile.words["out"]:
             yield Violation("I11", f"{side} {rec.ref} (person {rec.who}) said no last, and shows {rec.fields['consent']!r}")
+
+
+def _joined_us(vendor: Vendor, ref: str) -> int:
+    """When another record was last merged into this one; 0: never."""
+    losers = {rec.ref for rec in vendor if rec.into == ref}
+    return max((effect.at_us for effect in vendor.effects if effect.op == "merge" and effect.ref in losers), default=0)
 
 
 def _consents(vendor: Vendor, ref: str) -> list[Effect]:

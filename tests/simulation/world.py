@@ -336,5 +336,6 @@ class World:
         for rec in vendor.of(who):
             ours = vendor.records[rec.ref][0][1].ref in vendor.born.values()
             same = address_key(rec.fields.get("email")) == key
-            if (same and vendor.records[rec.ref][0][0] <= vendor.polled_us) or (ours and same and not self.restored_database):
+            seen = vendor.records[rec.ref][0][0] <= vendor.polled_us or (ours and not self.restored_database)
+            if same and seen and not vendor.dead_at(rec.ref, vendor.polled_us):  # who was undeleted since is not known to be back
                 self.broken("I9", f"{change.key} makes person {who} in {side} again: {rec.ref} is there")

@@ -8,6 +8,7 @@ database gives the same pages, and fresh contact ids are counted along in memory
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,12 +18,15 @@ import sqlalchemy as sa
 from state import codec
 from state.database import among
 from state.holds import HoldRow, Owner, by_owner, open_holds
-from state.queries import CONTACTS, RECORDS, RECORDS_OF, RecordRow, records
+from state.queries import CONTACTS, RECORDS, RECORDS_OF, records
 from state.scope import Scope
 from state.statements import Connection
 from state.tables import CONTACT, RECORD
 from syncline.plan import Contact, SideState
 from syncline.records import SIDES, Side
+
+Shown = namedtuple("Shown", ("side", "ref", "seen", "shadow", "liveness", "modified_us", "version", "proof", "field_times"))
+"""Of a record's row what the planner asks for: the driver has its price for every column."""
 
 _DUE = "r.dirty = 1 AND (r.retry_at_us IS NULL OR r.retry_at_us <= :now)"
 _LINKED = sa.text(
@@ -37,7 +41,7 @@ _PAIRED = sa.text(
     " AND r.pair_ref IS NOT NULL AND r.ref > :after ORDER BY r.ref LIMIT :limit"
 )
 _SINGLE = sa.text(
-    f"SELECT {', '.join(RecordRow._fields)} FROM record AS r WHERE r.sync_id = :s AND {_DUE} AND r.contact_id IS NULL AND r.side = :side"
+    f"SELECT {', '.join(Shown._fields)} FROM record AS r WHERE r.sync_id = :s AND {_DUE} AND r.contact_id IS NULL AND r.side = :side"
     " AND r.pair_ref IS NULL AND r.liveness = 0 AND r.ref > :after ORDER BY r.ref LIMIT :limit"
 )
 _LOSERS = sa.select(CONTACT.c.merged_into, CONTACT.c.id).where(
@@ -85,7 +89,7 @@ class Contacts:
             found, last = self._fresh(connection, members, at.next_id), pairs[-1][0] if pairs else ""
         else:
             side: Side = "crm" if at.stage == "crm" else "marketing"
-            single = records(connection, _SINGLE, {**values, "side": codec.SIDE_NO[side]})
+            single = list(map(Shown._make, connection.execute(_SINGLE, {**values, "side": codec.SIDE_NO[side]}).cursor.fetchall()))
             found, last = self._fresh(connection, [{side: row} for row in single], at.next_id), single[-1].ref if single else ""
         next_id = at.next_id + (0 if at.stage == "linked" else len(found))
         if last:

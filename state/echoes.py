@@ -6,19 +6,18 @@ makes the record dirty instead. An echo older than what we know moves nothing bu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from state import codec
 from state.database import Row
 from state.outbox import OutboxRow
 from syncline.plan import Hold
-from syncline.records import MISSING, Record
+from syncline.records import MISSING, Record, value
 
 _BLANK: tuple[object, ...] = (None, "", [], ())
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Settled:
     """What became of one outbox row. `result`: "applied", "moved", "held:<error>" or "failed:<error>".
 

@@ -5,7 +5,7 @@ It promises that the base of a field never runs ahead: a name that a write or a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,8 +38,8 @@ class Draft:
         self.totals[name] = self.totals.get(name, 0) + 1
 
 
-def finish(draft: Draft, state: str, writes: list[Write] | None = None) -> ContactPlan:
-    """The plan, inert; `state` is what the contact becomes."""
+def finish(draft: Draft, state: str, writes: Sequence[Write] = (), shadows: Mapping[Side, Native] | None = None) -> ContactPlan:
+    """The plan, inert; `state` is what the contact becomes. `shadows`: the bases, unless they are what follows from who waits."""
     contact = draft.contact
     if draft.holds:
         draft.totals["holds"] = len(draft.holds)
@@ -47,8 +47,8 @@ def finish(draft: Draft, state: str, writes: list[Write] | None = None) -> Conta
         contact.contact_id, contact.state == "new", state,
         {side: s.ref for side, s in contact.sides.items()},
         draft.view, draft.agreed_us,
-        {side: _shadow(s, draft.waiting[side], state) for side, s in contact.sides.items()},
-        tuple(draft.entries), tuple(writes or ()), tuple(draft.holds), draft.totals,
+        {side: _shadow(s, draft.waiting[side], state) for side, s in contact.sides.items()} if shadows is None else shadows,
+        tuple(draft.entries), tuple(writes), tuple(draft.holds), draft.totals,
     )  # fmt: skip
 
 
@@ -60,8 +60,6 @@ def _shadow(state: SideState, waiting: set[str], outcome: str) -> Native:
     old = state.shadow or {}
     if outcome != "active":
         return old
-    if not old and waiting >= state.seen.keys():
-        return {}  # a new record across: nothing is agreed before it is born
     return {**old, **{name: value for name, value in state.seen.items() if name not in waiting}}
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from syncline.records import SIDES, Side
+from syncline.records import SIDES, Side, value
 
 Kind = Literal[
     "create", "link", "change", "rebind", "merge", "delete", "archive", "restore", "unlink", "revive",
@@ -25,7 +25,7 @@ Kind = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Entry:
     """One thing that happened to one contact (or to the sync itself, `contact_id` None).
 

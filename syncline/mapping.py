@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from syncline.lens import Lens
 from syncline.records import SIDES, Native, Side, Value, other
@@ -68,6 +68,9 @@ class Field:
         return self.direction == "both" or self.direction == f"to_{side}"
 
 
+Put = Callable[[Value, Native], dict[str, Any]]
+"""(canonical value, what the record shows or will show) → native changes."""
+
 Predicate = Callable[[MappingOf[str, Value], Native], bool]
 """(canonical values, native fields) → does the record satisfy it? Built from data, never from code in the mapping."""
 
@@ -117,17 +120,19 @@ class Policy:
     empty_side: Literal["stop", "allow"] = "stop"
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """How one field travels to a new record: `get` from the source's native fields, `put` into the target's, None where it may not go.
 
-    `as_is`: (native name here, native name across, characters) of a field whose texts travel as they are, up to so many characters.
+    `here`, `across`, `most`: native names of a field whose texts travel as they are, up to so many characters.
     """
 
     field: Field
+    name: str
     get: Callable[[Native], Value]
-    put: Callable[[Value, Native], dict[str, Any]] | None
-    as_is: tuple[str, str, int] = ("", "", 0)
+    put: Put | None
+    here: str = ""
+    across: str = ""
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,4 +170,4 @@ def _route(field_: Field, source: Side) -> Route:
     here, across = field_.lenses[source], field_.lenses[target]
     most = 0 if field_.consent or not field_.may_write(target) else min(here.as_is, across.as_is)
     as_is = (here.names[0], across.names[0], most) if most else ("", "", 0)
-    return Route(field_, here.get, across.put if field_.may_write(target) else None, as_is)
+    return Route(field_, field_.name, here.get, across.put if field_.may_write(target) else None, *as_is)

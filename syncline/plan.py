@@ -13,10 +13,10 @@ from typing import Any
 from syncline.conflict import Grade
 from syncline.log import Entry
 from syncline.ports import Kind
-from syncline.records import Liveness, Native, Proof, Side, Value
+from syncline.records import Liveness, Native, Proof, Side, Value, value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SideState:
     """One side's record of a contact. `seen`: the newest observation. `shadow`: what it last showed us, confirmed, per native field.
 
@@ -33,7 +33,7 @@ class SideState:
     field_times_us: Mapping[str, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Contact:
     """One contact as the planner sees it. `contact_id` is given by the store (a fresh one for a new contact, with `state` "new").
 
@@ -64,7 +64,7 @@ class Traits:
 ALL_SHOWN = ("*",)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Write:
     """One intended write. `fields`/`consent`: native values that must change. `expect`: what they show now, for the re-check.
 
@@ -86,7 +86,7 @@ class Write:
     shown: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Hold:
     """One field (or, with `field` "", the whole contact) that waits for a person, and why. `code`: an error's name (`UnknownChoice`)."""
 
@@ -96,7 +96,7 @@ class Hold:
     side: Side | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ContactPlan:
     """Everything that one run will do to one contact, inert until it is committed.
 

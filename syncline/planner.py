@@ -33,8 +33,8 @@ __all__ = ["Traits", "plan_contact"]
 
 def plan_contact(mapping: CompiledMapping, contact: Contact, traits: Mapping[Side, Traits]) -> ContactPlan:
     """The plan for one contact. Never raises a HOLD error: what cannot be decided is in `holds`."""
-    live = [side for side in SIDES if side in contact.sides and contact.sides[side].liveness == "live"]
-    dead = [side for side in SIDES if side in contact.sides and contact.sides[side].liveness in DEAD]
+    live = [side for side, state in contact.sides.items() if state.liveness == "live"]
+    dead = [side for side, state in contact.sides.items() if state.liveness in DEAD]
     draft = Draft(contact, view=dict(contact.view))
     if contact.state in ("merged", "erased"):
         return finish(draft, contact.state)

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from syncline.cursor import Cursor
 from syncline.errors import SyncError
-from syncline.records import Record
+from syncline.records import Record, value
 
 FieldType = Literal["text", "email", "phone", "number", "boolean", "date", "instant", "choice", "set", "country", "owner"]
 Kind = Literal["consent", "create", "update", "archive", "restore"]
@@ -90,7 +90,7 @@ class Page:
     raw: Sequence[tuple[str, bytes]] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Change:
     """One intended write. `key` names it for ever: the same intent always has the same key.
 
@@ -109,7 +109,7 @@ class Change:
     anchor: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Receipt:
     """What became of one change. `record` is the echo: what the vendor now shows, with the asked fields; None if it must be read back.
 

@@ -16,6 +16,7 @@ from syncline.lens import Step
 
 DAY_MS = 86_400_000
 EPOCH = dt.date(1970, 1, 1)
+MIDNIGHT = re.compile(r"(\d{4}-\d\d-\d\d)(?:T00:00(?::00(?:\.0+)?)?(?:Z|[+-]00:?00)?)?").fullmatch
 
 
 def date() -> Step:
@@ -34,7 +35,7 @@ def _read(shown: Any) -> str | None:
 
 
 def _iso(written: str) -> str:
-    midnight = re.fullmatch(r"(\d{4}-\d\d-\d\d)(?:T00:00(?::00(?:\.0+)?)?(?:Z|[+-]00:?00)?)?", written)
+    midnight = MIDNIGHT(written)
     try:
         if midnight:
             return dt.date.fromisoformat(midnight[1]).isoformat()

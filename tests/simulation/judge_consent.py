@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from syncline.records import Side
+from syncline.records import Side, other
 from tests.simulation.case import Case, pairs
 from tests.simulation.vendor import Effect, Rec, Vendor
 from tests.simulation.world import Violation
@@ -29,12 +29,12 @@ def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
     """The newest no that a round could hear, unless the person agreed again, with proof, since shortly before it.
 
     What people took back on both sides by hand is gone from both, and was not our doing. So is what a record said and took back while it
-    stood alone, before a merge made it this person's.
+    stood alone, before a merge made it this person's or its partner was there.
     """
     refused, agreed, standing = 0, 0, False
     for side, rec in recs.items():
         words, said = case.world.vendors[side].profile.words, _consents(case.world.vendors[side], rec.ref)
-        joined_us = _joined_us(case.world.vendors[side], rec.ref)
+        joined_us = max(_joined_us(case.world.vendors[side], rec.ref), _born_us(case.world.vendors[other(side)], recs[other(side)].ref))
         if any(effect.op == "restored" for effect in said):
             return
         for effect, following in zip(said, [*said[1:], None], strict=True):
@@ -61,6 +61,10 @@ def _joined_us(vendor: Vendor, ref: str) -> int:
     """When another record was last merged into this one; 0: never."""
     losers = {rec.ref for rec in vendor if rec.into == ref}
     return max((effect.at_us for effect in vendor.effects if effect.op == "merge" and effect.ref in losers), default=0)
+
+
+def _born_us(vendor: Vendor, ref: str) -> int:
+    return next((effect.at_us for effect in vendor.effects if effect.ref == ref and effect.op == "create"), 0)
 
 
 def _consents(vendor: Vendor, ref: str) -> list[Effect]:

@@ -246,11 +246,17 @@ class Port:
         return Receipt(change.key, change.ref, error=error)
 
     def _written(self, change: Change, fields: Sequence[str]) -> Receipt:
+        if self.vendor.poisoned is not None and self._whose(change) == self.vendor.poisoned:
+            return Receipt(change.key, change.ref, error=Rejected("never this one"))
         try:
             rec = self._create(change) if change.kind == "create" else self._change(change)
         except SyncError as error:
             return Receipt(change.key, change.ref, error=error)
         return Receipt(change.key, rec.ref, self._shown(rec, fields, bare=change.kind == "archive" and rec.life != "live"))
+
+    def _whose(self, change: Change) -> int:
+        rec = self.vendor.get(change.ref)
+        return self._who(self.vendor.side, change) if rec is None else rec.who
 
     def _create(self, change: Change) -> Rec:
         vendor, known = self.vendor, self.vendor.get(self.vendor.born.get(change.key))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from syncline.ports import Capabilities, FieldInfo
 
@@ -79,5 +79,12 @@ TRIT = Profile(
     field_times=True,
     resolution_us=1,
 )
+
+
+def sized(profile: Profile, *, page: int, batch: int, lag_s: int) -> Profile:
+    """The same vendor with other sizes."""
+    return replace(profile, page=page, lag_s=lag_s, capabilities=replace(profile.capabilities, batch_read=batch, batch_write=batch))
+
+
 PROFILES = {profile.name: profile for profile in (HUB, CHIMP, TRIT)}
 PAIRS = (("hub", "chimp"), ("trit", "chimp"), ("hub", "trit"), ("trit", "hub"))

@@ -66,6 +66,8 @@ class Vendor:
         self.backup: dict[str, Rec] = {}
         self.polled_us = 0
         """When its index was last asked for changes."""
+        self.poisoned: int | None = None
+        """A person of whom this vendor takes no write at all."""
         self.blind: dict[str, frozenset[str]] = {}
         """Record → the fields that whoever archived it had no permission to see."""
         self.lies: dict[str, int] = {}

@@ -23,7 +23,7 @@ from syncline.records import SIDES, Side, other
 from tests.simulation import people
 from tests.simulation.mapping import loaded
 from tests.simulation.port import Fault, Port
-from tests.simulation.profiles import PROFILES
+from tests.simulation.profiles import PROFILES, sized
 from tests.simulation.scratch import empty_database, scratch
 from tests.simulation.vendor import Vendor
 from tests.simulation.words import address_key
@@ -84,7 +84,7 @@ class World:
         self.vendors: dict[Side, Vendor] = {}
         for side in SIDES:
             own = setup[side]
-            profile = PROFILES[own["profile"]]
+            profile = sized(PROFILES[own["profile"]], **own["sizes"]) if "sizes" in own else PROFILES[own["profile"]]
             self.vendors[side] = Vendor(side, profile, own["habits"], own["offset_s"] * S, lambda: self.now_us, seed)
         self.variant: int = setup["variant"]
         self.faults: dict[Side, list[Fault]] = {side: [] for side in SIDES}

@@ -47,7 +47,8 @@ class Settled:
 def shown(sync_id: int, settled: Settled, ref: str, mine: Row | None, there: Row | None) -> Row:
     """The written record's row as the echo shows it. `mine`: the row of the record written to; `there`: of the one that answered."""
     row, echo = settled.row, settled.echo
-    old = there or mine
+    # A create may bring back a record that somebody else's contact has left behind. Unless it is shown, nothing of that is known any more.
+    old = None if row.kind == "create" and echo is None else there or mine
     base: Row = dict(old) if old is not None else _blank(row)
     base |= {
         "sync_id": sync_id, "ref": ref, "contact_id": row.contact_id, "attempts": 0, "retry_at_us": None, "pair_ref": None,

@@ -26,6 +26,7 @@ FEW = 3
 Canonical = str | int | float | bool | tuple[str, ...] | None
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
+_encode_as_is = msgspec.json.Encoder().encode
 _native = msgspec.json.Decoder(dict[str, Any])
 _view = msgspec.json.Decoder(dict[str, Canonical])
 _names = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -36,6 +37,11 @@ _any = msgspec.json.Decoder()
 def dumps(value: Any) -> str:
     """JSON text, keys sorted."""
     return _encode(value).decode()
+
+
+def packed(value: Any) -> bytes:
+    """JSON in bytes, as it comes."""
+    return _encode_as_is(value)
 
 
 def _decode(decoder: msgspec.json.Decoder[Any], text: str, where: str) -> Any:

@@ -169,7 +169,7 @@ class _Batch:
         }  # fmt: skip
         return (
             self._scope.sync_id, self._run_id, "ready", 0 if write.kind == "consent" else 1, codec.SIDE_NO[write.side], plan.contact_id,
-            write.kind, write.ref, key, codec.dumps(body),
+            write.kind, write.ref, key, codec.packed(body),
         )  # fmt: skip
 
     def save(self) -> None:

@@ -89,7 +89,7 @@ _stored = msgspec.json.Decoder(list[StoredPlan])
 class Chunk(Sequence[ContactPlan]):
     """A stored chunk. `stored` is what a commit takes; the kernel's plans are made of it when somebody looks at them."""
 
-    def __init__(self, body: str, where: str) -> None:
+    def __init__(self, body: bytes, where: str) -> None:
         self._body, self._where = body, where
         self.stored: list[StoredPlan] = _decode(_stored, body, where)
 
@@ -121,7 +121,7 @@ class Plans:
         with self._scope.write() as connection:
             staged = connection.execute(sa.text("SELECT staged FROM sync WHERE id = :s"), {"s": self._scope.sync_id}).scalar_one()
             row: dict[str, Any] = {
-                "sync_id": self._scope.sync_id, "run_id": run_id, "number": number, "staged": staged, "body": _encode(plans).decode(),
+                "sync_id": self._scope.sync_id, "run_id": run_id, "number": number, "staged": staged, "body": _encode(plans),
                 "contacts": len(plans), **totals,
             }  # fmt: skip
             connection.execute(_INSERT, row)
@@ -165,7 +165,7 @@ class Plans:
                 )
 
 
-def _decode(decoder: msgspec.json.Decoder[Any], body: str, where: str) -> Any:
+def _decode(decoder: msgspec.json.Decoder[Any], body: bytes, where: str) -> Any:
     try:
         return decoder.decode(body)
     except msgspec.DecodeError:

@@ -1,7 +1,8 @@
 """The tables, for schema and migrations; bulk work goes through Core statements on them. `state` alone imports this.
 
 Times are integer microseconds (`*_us`). Sides and livenesses are small integers (see `codec`). JSON columns are TEXT, written once by
-`codec`, so that SQLite and Postgres hold the same bytes and the log hashes the same text.
+`codec`, so that SQLite and Postgres hold the same bytes and the log hashes the same text. What lives only until it is carried out (plans,
+the outbox) is JSON in bytes: text would be decoded and encoded again at each of its four borders, and nobody looks into it.
 """
 
 from typing import Any
@@ -174,7 +175,7 @@ class Outbox(SQLModel, table=True):
     kind: str = _text()
     ref: str | None = _text(None)
     key: str = _text()
-    body: str = _text()
+    body: bytes = _blob()
 
 
 class PlanChunk(SQLModel, table=True):
@@ -185,7 +186,7 @@ class PlanChunk(SQLModel, table=True):
     run_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     staged: int = _us()
-    body: str = _text()
+    body: bytes = _blob()
     contacts: int = 0
     creates: int = 0
     updates: int = 0

@@ -9,6 +9,7 @@ from tests.simulation.case import Case, pairs
 from tests.simulation.vendor import Effect, Rec, Vendor
 from tests.simulation.world import Violation
 
+LIVES = {"create": True, "convert": True, "undelete": True, "restore": True, "archive": False, "remove": False, "merge": False}
 NEAR_S = 1000
 """A yes so shortly before a no may be told apart from it by nobody."""
 
@@ -29,16 +30,16 @@ def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
     """The newest no that a round could hear, unless the person agreed again, with proof, since shortly before it.
 
     What people took back on both sides by hand is gone from both, and was not our doing. So is what a record said and took back while it
-    stood alone, before a merge made it this person's or its partner was there.
+    stood alone: before a merge made it this person's, or while its partner was not there.
     """
     refused, agreed, standing = 0, 0, False
     for side, rec in recs.items():
         words, said = case.world.vendors[side].profile.words, _consents(case.world.vendors[side], rec.ref)
-        joined_us = max(_joined_us(case.world.vendors[side], rec.ref), _born_us(case.world.vendors[other(side)], recs[other(side)].ref))
+        joined_us, far, partner = _joined_us(case.world.vendors[side], rec.ref), case.world.vendors[other(side)], recs[other(side)].ref
         if any(effect.op == "restored" for effect in said):
             return
         for effect, following in zip(said, [*said[1:], None], strict=True):
-            alone = following is not None and following.at_us < joined_us
+            alone = following is not None and (following.at_us < joined_us or not _lived(far, partner, following.at_us))
             if effect.actor == "people" and effect.after == words["out"] and not alone and _heard(case, effect, following):
                 refused = max(refused, effect.at_us)
             if effect.actor == "people" and "in" in words and effect.after == words["in"]:
@@ -63,8 +64,10 @@ def _joined_us(vendor: Vendor, ref: str) -> int:
     return max((effect.at_us for effect in vendor.effects if effect.op == "merge" and effect.ref in losers), default=0)
 
 
-def _born_us(vendor: Vendor, ref: str) -> int:
-    return next((effect.at_us for effect in vendor.effects if effect.ref == ref and effect.op == "create"), 0)
+def _lived(vendor: Vendor, ref: str, at_us: int) -> bool:
+    """Whether the record was alive at that time."""
+    lives = [effect.op for effect in vendor.effects if effect.ref == ref and effect.at_us < at_us and effect.op in LIVES]
+    return bool(lives) and LIVES[lives[-1]]
 
 
 def _consents(vendor: Vendor, ref: str) -> list[Effect]:

@@ -17,7 +17,7 @@ from state import codec
 from state.database import Values, among, insert
 from state.holds import AMBIGUOUS, Owner, by_owner, open_holds, settle_holds
 from state.log import Appender, appending
-from state.plans import Chunk, StoredPlan, StoredWrite
+from state.plans import BIRTHS, Chunk, StoredPlan, StoredWrite
 from state.queries import CONTACTS
 from state.scope import Scope
 from state.statements import Connection
@@ -118,10 +118,14 @@ class _Batch:
         key = key or (old.log_key if old is not None else None)
         first = self._log.next
         carried = {index for write in plan.writes for index in write.entries}
+        view = codec.dumps(plan.view)
         for index, entry in enumerate(plan.entries):
-            self._log.add(entry, key, "pending" if index in carried else "agreed")
+            new = codec.dumps(entry.new)
+            if new == "null" and entry.kind in BIRTHS:
+                new = f'{{"refs":{codec.dumps(plan.refs)},"view":{view}}}'
+            self._log.append(entry, codec.dumps(entry.old), new, key, "pending" if index in carried else "agreed")
         if plan.new or plan.entries or plan.agreed_us:
-            self._rows[_INSERT if plan.new else _UPDATE].append(self._contact_row(plan, old, key, first))
+            self._rows[_INSERT if plan.new else _UPDATE].append(self._contact_row(plan, view, old, key, first))
         self._records(plan, _LINK)
         for write in plan.writes:
             self._rows[_OUTBOX].append(self._outbox_row(plan, write, first))
@@ -141,15 +145,14 @@ class _Batch:
             else:
                 self._rows[_RELINK].append((plan.contact_id, *where))
 
-    def _contact_row(self, plan: StoredPlan, old: Any | None, key: bytes | None, first: int) -> Values:
-        where, view = f"contact {plan.contact_id}", codec.dumps(plan.view)
-        agreed = plan.agreed_us
+    def _contact_row(self, plan: StoredPlan, view: str, old: Any | None, key: bytes | None, first: int) -> Values:
+        where, agreed = f"contact {plan.contact_id}", plan.agreed_us
         origins: dict[str, Any] = {}
         if old is not None:
             agreed = {**codec.times(old.agreed_us, codec.view(old.view, where), where), **agreed}
             origins = codec.native(old.provenance, where)
         for seq, entry in enumerate(plan.entries, first):
-            if entry.kind in ("create", "link") or (entry.kind == "change" and entry.field is not None):
+            if entry.kind in BIRTHS or (entry.kind == "change" and entry.field is not None):
                 origins[entry.field or "*"] = [entry.side, entry.rule, self._run_id, seq]
         times = codec.times_text(agreed, view, where)
         row = (plan.state, view, times, codec.dumps(origins), self._scope.sync_id, plan.contact_id)

@@ -125,12 +125,18 @@ class Appender:
     def next(self) -> int:
         return self._frontier.size + 1
 
-    def add(self, entry: Entry | StoredEntry, key: bytes | None = None, result: str = "agreed", committed: str | None = None) -> int:
+    def add(self, entry: Entry, key: bytes | None = None, result: str = "agreed", committed: str | None = None) -> int:
         """Append one entry and return its number. `key`: its contact's secret; `committed`: stands for `new` in the commitment."""
+        return self.append(entry, codec.dumps(entry.old), codec.dumps(entry.new), key, result, committed)
+
+    def append(
+        self, entry: Entry | StoredEntry, old: str, new: str, key: bytes | None, result: str = "agreed", committed: str | None = None
+    ) -> int:
+        """As `add`, for values that are text already."""
         kind, contact_id, field, ref, rule, evidence = entry.kind, entry.contact_id, entry.field, entry.ref, entry.rule, entry.evidence
         reason, to_sides, mapping = entry.reason, ",".join(entry.to), self._mapping
         side = None if entry.side is None else codec.SIDE_NO[entry.side]
-        old, new, seq = codec.dumps(entry.old), codec.dumps(entry.new), self._frontier.size + 1
+        seq = self._frontier.size + 1
         pledge = commitment(key or self._key, old, new if committed is None else committed, _about(ref, reason))
         leaf = leaf_hash(seq, _head(self._at, self._run, kind, contact_id, field, side, rule, evidence, to_sides, mapping), pledge)
         self._frontier.append(leaf)

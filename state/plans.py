@@ -23,6 +23,9 @@ from syncline.ports import Kind
 from syncline.records import Native, Side
 
 TOTALS = ("creates", "updates", "archives", "blanks", "unsubscribes", "overwrites", "holds", "links")
+BIRTHS = ("create", "link")
+"""Entries that begin a contact's story: they say its refs and its view."""
+
 _INSERT = sa.insert(PLAN_CHUNK)
 _CHUNKS = sa.text("SELECT number, body FROM plan_chunk WHERE sync_id = :s AND run_id = :run AND number > :after ORDER BY number LIMIT 1")
 _TOTALS = sa.text(
@@ -47,7 +50,7 @@ class StoredWrite(msgspec.Struct, gc=False):
     shown: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class StoredPlan(msgspec.Struct, gc=False):
+class StoredPlan(msgspec.Struct, array_like=True, gc=False):
     """A `ContactPlan` of a stored plan, its values still text: a commit only moves them, and writes the same bytes."""
 
     contact_id: int
@@ -62,7 +65,7 @@ class StoredPlan(msgspec.Struct, gc=False):
     holds: tuple[Hold, ...]
 
 
-class _Shown(msgspec.Struct):
+class _Shown(msgspec.Struct, array_like=True):
     """`ContactPlan` as JSON holds it: the kernel's `Value` also allows MISSING, which has no JSON."""
 
     contact_id: int
@@ -78,7 +81,6 @@ class _Shown(msgspec.Struct):
     totals: dict[str, int]
 
 
-_NAMES = _Shown.__struct_fields__
 _encode = msgspec.json.Encoder().encode
 """Not sorted: the planner goes through the fields in the mapping's order, and sorts what it keeps in sets."""
 
@@ -104,7 +106,34 @@ class Chunk(Sequence[ContactPlan]):
 
     @cached_property
     def _plans(self) -> list[ContactPlan]:
-        return [ContactPlan(**{name: getattr(plan, name) for name in _NAMES}) for plan in _decode(_shown, self._body, self._where)]
+        return [_whole(plan) for plan in _decode(_shown, self._body, self._where)]
+
+
+def _lean(plan: ContactPlan) -> tuple[Any, ...]:
+    """What is stored, in the order of `StoredPlan`. A birth's entry says the refs and the view that its plan says: stored once."""
+    entries: tuple[Entry, ...] = plan.entries
+    if entries and entries[0].kind in BIRTHS and entries[0].new == {"refs": plan.refs, "view": plan.view}:
+        entries = (_saying(entries[0], None), *entries[1:])
+    return (
+        plan.contact_id, plan.new, plan.state, plan.refs, plan.view, plan.agreed_us, plan.shadows, entries, plan.writes, plan.holds,
+        plan.totals,
+    )  # fmt: skip
+
+
+def _whole(plan: _Shown) -> ContactPlan:
+    """The inverse of `_lean`."""
+    said = {"refs": plan.refs, "view": plan.view}
+    entries = (_saying(entry, said) if entry.kind in BIRTHS and entry.new is None else entry for entry in plan.entries)
+    return ContactPlan(
+        plan.contact_id, plan.new, plan.state, plan.refs, plan.view, plan.agreed_us, plan.shadows, tuple(entries), plan.writes, plan.holds,
+        plan.totals,
+    )  # fmt: skip
+
+
+def _saying(entry: Entry, new: Any) -> Entry:
+    return Entry(
+        entry.kind, entry.contact_id, entry.field, entry.side, entry.ref, entry.old, new, entry.rule, entry.evidence, entry.reason, entry.to
+    )
 
 
 class Plans:
@@ -118,10 +147,11 @@ class Plans:
         totals = Counter(dict.fromkeys(TOTALS, 0))
         for plan in plans:
             totals.update(plan.totals)
+        body = _encode([_lean(plan) for plan in plans])
         with self._scope.write() as connection:
             staged = connection.execute(sa.text("SELECT staged FROM sync WHERE id = :s"), {"s": self._scope.sync_id}).scalar_one()
             row: dict[str, Any] = {
-                "sync_id": self._scope.sync_id, "run_id": run_id, "number": number, "staged": staged, "body": _encode(plans),
+                "sync_id": self._scope.sync_id, "run_id": run_id, "number": number, "staged": staged, "body": body,
                 "contacts": len(plans), **totals,
             }  # fmt: skip
             connection.execute(_INSERT, row)

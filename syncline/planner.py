@@ -78,7 +78,7 @@ def _linked(contact: Contact, refs: Mapping[Side, str]) -> Entry:
 
 
 def _with_view(entry: Entry, view: Mapping[str, Value]) -> Entry:
-    return Entry(entry.kind, entry.contact_id, reason=entry.reason, new={"refs": entry.new["refs"], "view": dict(view)})
+    return Entry(entry.kind, entry.contact_id, reason=entry.reason, new={"refs": entry.new["refs"], "view": view})
 
 
 def _merge_one(field_: Field, draft: Draft, native: Mapping[Side, Native], traits: Mapping[Side, Traits], *, linking: bool) -> None:

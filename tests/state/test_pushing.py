@@ -82,8 +82,10 @@ def test_a_stored_plan_comes_back_as_it_was(sync: SyncStore) -> None:
 def test_a_chunk_is_committed_once(sync: SyncStore) -> None:
     run_id = sync.begin_run("sync", 1)
     sync.stage("crm", [seen("c1")])
-    sync.save_plan(run_id, 0, [plan_for(contact) for contact in decide(sync)])
+    plans = [plan_for(contact) for contact in decide(sync)]
+    sync.save_plan(run_id, 0, plans)
     [(number, chunk)] = sync.plan_chunks(run_id)
+    assert list(chunk) == plans, "what a birth says is stored once, and read as it was"
     sync.commit_chunk(run_id, number, chunk, "v1", 5, keys)
     with pytest.raises(UsageError, match="committed already"):
         sync.commit_chunk(run_id, number, chunk, "v1", 5, keys)

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec.structs import astuple
 
-from connectors.typed import asked
+from connectors.typed import asked, layout
 from syncline.ports import FieldInfo, FieldType
 from syncline.records import Record
 
@@ -107,14 +107,14 @@ def recorder(fields: tuple[str, ...]) -> Callable[[Row[Any]], Record]:
     names = wanted(fields)
     at = {name: f"f{number}" for number, name in enumerate(names)}
     modified, merged_ids = at[MODIFIED], at[MERGED_IDS]
-    unset = msgspec.UNSET
+    fields_of, many = layout(fields), len(fields)
 
     def record(row: Row[Any]) -> Record:
         shown = row.properties
         stamp, merged = getattr(shown, modified) or row.updatedAt, getattr(shown, merged_ids)
         return Record(
             ref=row.id,
-            fields={name: value for name, value in zip(fields, astuple(shown), strict=False) if value is not unset},
+            fields=fields_of(*astuple(shown)[:many]),
             modified_us=instant_us(stamp) if stamp else None,
             liveness="archived" if row.archived else "live",
             absorbed=absorbed(merged) if merged else (),

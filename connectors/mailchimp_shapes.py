@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec.structs import astuple
 
-from connectors.typed import asked
+from connectors.typed import asked, layout
 from syncline.errors import ConsentRefused, Rejected
 from syncline.ports import Change, FieldInfo, FieldType
 from syncline.records import Liveness, Proof, Record
@@ -71,8 +72,9 @@ def shown(fields: Iterable[str], prefix: str = "") -> str:
     return ",".join(prefix + ("tags.name" if name == "tags" else name) for name in names)
 
 
+@lru_cache(maxsize=256)
 def instant_us(text: Told) -> int | None:
-    """An ISO instant to microseconds since 1970; None when there is none."""
+    """An ISO instant to microseconds since 1970; None when there is none. Cached: stamps have whole seconds, and a batch shares a few."""
     return round(datetime.fromisoformat(text).timestamp() * 1_000_000) if text else None
 
 
@@ -154,28 +156,20 @@ def to_record(member: Mapping[str, Any], fields: Iterable[str]) -> Record:
 
 
 def _recorder(fields: tuple[str, ...], merges: Sequence[str], own: Mapping[str, str]) -> Callable[[Any], Record]:
-    unset = msgspec.UNSET
-    blank = dict.fromkeys(fields, unset)
-    with_tags = "tags" in blank
-
-    def fields_of(member: Any, status: Any) -> dict[str, Any]:
-        found: dict[str, Any] = dict(blank)
-        if member.merge_fields:
-            found.update(zip(merges, astuple(member.merge_fields), strict=True))
-        for attribute, name in own.items():
-            found[name] = getattr(member, attribute)
-        if with_tags and len(member.tags) >= member.tags_count:
-            found["tags"] = sorted([tag.name for tag in member.tags])
-        if "status" in blank:
-            found["status"] = status
-        return {name: value for name, value in found.items() if value is not unset}
+    unset, shown = msgspec.UNSET, layout(fields)
+    without = (unset,) * len(merges)
+    found = (*own.values(), *merges, "status", "tags")
+    in_order = itemgetter(slice(0, 0), *map(found.index, fields))  # the slice: so that it gives a tuple, however few the fields are
 
     def record(member: Any) -> Record:
         status, opted_us, changed_us = member.status, instant_us(member.timestamp_opt), instant_us(member.last_changed)
         proof = Proof(member.source, opted_us) if member.source and opted_us else None
         liveness: Liveness = "archived" if status == "archived" else "live"
-        shown = fields_of(member, unset if liveness == "archived" else status)
-        return Record(member.contact_id, shown, changed_us, liveness=liveness, proof=proof)
+        tags = sorted([tag.name for tag in member.tags]) if len(member.tags) >= member.tags_count else unset
+        values = [getattr(member, attribute) for attribute in own]
+        values += astuple(member.merge_fields) if member.merge_fields else without
+        _, *values = in_order([*values, unset if liveness == "archived" else status, tags])
+        return Record(member.contact_id, shown(*values), changed_us, liveness=liveness, proof=proof)
 
     return record
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.typed import Shown
 from flows.progress import Progress
 from flows.settings import Context
 from state.observations import Observation
@@ -61,7 +62,7 @@ class Observed:
 
 def told(record: Record) -> bytes:
     """Its fields as JSON, in the order asked: what is hashed, and what is stored."""
-    return _encode(record.fields if type(record.fields) is dict else dict(record.fields))
+    return record.fields.json() if type(record.fields) is Shown else _encode(dict(record.fields))
 
 
 def digest_of(record: Record, text: bytes, raw: bytes = NO_BYTES) -> bytes:
@@ -80,7 +81,7 @@ def raw_digest(raw: bytes) -> bytes:
 def observation(context: Context, side: Side, record: Record, text: bytes, digest: bytes | None) -> Observation:
     """A record with what the store needs to find it again: its digest and match keys."""
     match = context.mapping.match
-    keys = [match[rank].key[side](record.fields) if rank < len(match) and record.fields else None for rank in (0, 1)]
+    keys = [match[rank].key[side](record.fields) if rank < len(match) else None for rank in (0, 1)]
     return Observation(record, digest, keys[0], keys[1], text.decode())
 
 

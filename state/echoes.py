@@ -12,7 +12,7 @@ from state import codec
 from state.database import Row
 from state.outbox import OutboxRow
 from syncline.plan import Hold
-from syncline.records import MISSING, Record, value
+from syncline.records import MISSING, Native, Record, value
 
 _BLANK: tuple[object, ...] = (None, "", [], ())
 
@@ -63,16 +63,17 @@ def shown(sync_id: int, settled: Settled, ref: str, mine: Row | None, there: Row
     if echo is None:
         return base
     late = old is not None and None not in (old["modified_us"], echo.modified_us) and echo.modified_us < old["modified_us"]
-    fields = dict(echo.fields)
+    fields = echo.fields
     shadow, moved = _shadow(row, fields, mine or there, settled.found)
     base["dirty"] = 1 if late or moved or (row.kind != "create" and base["dirty"] == 1) else 0
     if late:  # the digest too must stay that of what we know, or nobody would notice that the vendor has gone back
-        base |= {"shadow": codec.dumps(shadow), "digest": old["digest"]}
+        base |= {"shadow": codec.dumps(dict(shadow)), "digest": old["digest"]}
         return base
-    seen = codec.native(old["seen"], f"record {row.side}/{ref}, seen") | fields if old is not None else fields
+    seen = codec.native(old["seen"], f"record {row.side}/{ref}, seen") | dict(fields) if old is not None else fields
+    alike = len(shadow) == len(seen) and shadow == seen
     base |= {
-        "seen": (settled.text if seen is fields else "") or codec.dumps(seen),
-        "shadow": codec.AS_SEEN if shadow == seen else codec.dumps(shadow), "modified_us": echo.modified_us,
+        "seen": (settled.text if seen is fields else "") or codec.dumps(dict(seen)),
+        "shadow": codec.AS_SEEN if alike else codec.dumps(dict(shadow)), "modified_us": echo.modified_us,
         "version": echo.version, "proof": codec.proof_text(echo.proof) or base["proof"],
     }  # fmt: skip
     if settled.keys != (None, None):
@@ -84,27 +85,24 @@ def shown(sync_id: int, settled: Settled, ref: str, mine: Row | None, there: Row
     return base
 
 
-def _shadow(row: OutboxRow, fields: Row, old: Row | None, found: bool) -> tuple[Row, bool]:
+def _shadow(row: OutboxRow, fields: Native, old: Row | None, found: bool) -> tuple[Native, bool]:
     """(shadow after the write, whether the echo shows something that is not ours: an edit, or a value the vendor gave a new record)."""
-    sent = row.fields.keys() | row.consent.keys()
+    unsent = [name for name in fields if name not in row.fields and name not in row.consent]
     if row.kind == "create" or old is None:
         # Consent is written apart, after the birth: what the record does not show is no agreement, and is judged again. So is any
         # field of a record that was only found later: somebody may have edited it since.
         meant = {**row.fields, **row.consent} if found else row.consent
         unheard = {name for name, value in meant.items() if not _shows(fields.get(name, value), value)}
-        if not unheard and fields.keys() <= sent:
+        if not unheard and not unsent:
             return fields, False
-        agreed = sent - unheard
-        ours = {name: value for name, value in fields.items() if name in agreed}
-        moved = bool(unheard) or any(fields[name] not in _BLANK for name in fields.keys() - sent)
-        return ours, moved
+        ours = {name: value for name, value in fields.items() if name not in unheard and name not in unsent}
+        return ours, bool(unheard) or any(fields[name] not in _BLANK for name in unsent)
     where = f"record {row.side}/{old['ref']}"
     seen = codec.native(old["seen"], f"{where}, seen")
     shadow = shadow_of(old, where)
     if row.kind != "restore":  # there the base stays: a stricter consent that went along is agreed, and logged, in the next round
-        shadow |= {name: value for name, value in fields.items() if name in sent}
-    moved = any(seen.get(name, MISSING) != value for name, value in fields.items() if name not in sent)
-    return shadow, moved
+        shadow |= {name: value for name, value in fields.items() if name not in unsent}
+    return shadow, any(seen.get(name, MISSING) != fields[name] for name in unsent)
 
 
 def _blank(row: OutboxRow) -> Row:

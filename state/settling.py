@@ -56,6 +56,12 @@ _RESULT = (
     .where(sa.or_(*(CHANGE_LOG.c.result == result for result in SURPASSED)))
     .values(result=sa.bindparam("outcome"))
 )
+_BESIDE = sa.select(
+    *(RECORD.c[name] for name in ("side", "ref", "contact_id", "shadow", "liveness", "dirty", "staged", "attempts")),
+    sa.case((sa.and_(*(RECORD.c.shadow != shadow for shadow in _NOTHING_MORE[1:])), RECORD.c.seen)).label("seen"),
+).where(RECORD.c.sync_id == sa.bindparam("s"), among(RECORD.c.contact_id, "ids"))
+"""The records that a birth is confirmed to: what they show is read only where it is looked at. Nearly all of a first load are such."""
+
 _FIELDS = sa.select(CHANGE_LOG.c.seq, CHANGE_LOG.c.field).where(
     CHANGE_LOG.c.sync_id == sa.bindparam("s"), among(CHANGE_LOG.c.seq, "seqs"), CHANGE_LOG.c.field.is_not(None)
 )
@@ -102,9 +108,12 @@ class _Batch:
         self._load(results)
 
     def _load(self, results: Sequence[Settled]) -> None:
-        ids = codec.dumps([settled.row.contact_id for settled in results])
-        for row in records(self._connection, RECORDS_OF, {"s": self._scope.sync_id, "ids": ids}):
+        born = [settled.row.contact_id for settled in results if _is_birth(settled.row)]
+        ids = codec.dumps([settled.row.contact_id for settled in results if not _is_birth(settled.row)])
+        for row in records(self._connection, RECORDS_OF, {"s": self._scope.sync_id, "ids": ids}) if len(born) < len(results) else ():
             self._know(row._asdict())
+        for row in self._connection.execute(_BESIDE, {"s": self._scope.sync_id, "ids": codec.dumps(born)}) if born else ():
+            self._of.setdefault(row.contact_id, []).append(row._asdict())
         for side, number in codec.SIDE_NO.items():
             refs = {s.ref for s in results if s.ref is not None and s.row.side == side and (number, s.ref) not in self._known}
             values = {"s": self._scope.sync_id, "side": number, "refs": codec.dumps(sorted(refs))}
@@ -232,6 +241,10 @@ class _Batch:
             if (owner, hold.field, hold.code) not in there:
                 there.add((owner, hold.field, hold.code))
                 open_hold(self._connection, self._scope, log, owner, hold, now_us, run_id, keys.get(owner))
+
+
+def _is_birth(row: OutboxRow) -> bool:
+    return row.kind == "create" and row.ref is None and row.confirms == ALL_SHOWN
 
 
 def _holds_of(settled: Settled) -> list[Hold]:

@@ -69,13 +69,24 @@ _ACTIVE = sa.text("UPDATE contact SET state = 'active' WHERE sync_id = :sync_id 
 _WAIT = sa.text("UPDATE record SET dirty = 2, pair_ref = NULL WHERE sync_id = :sync_id AND side = :side AND ref = :ref")
 
 
-def _groups(key: str) -> str:
-    """Keys that a dirty, unlinked, unpaired, live record of one page has, joined with all live records that have them."""
-    return (
-        f" FROM (SELECT DISTINCT {key} AS value FROM record WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL AND side = :side"
-        f" AND ref >= :first AND ref <= :last AND liveness = 0 AND pair_ref IS NULL) AS k"
-        f" JOIN record AS r ON r.sync_id = :s AND r.{key} = k.value AND r.liveness = 0"
+_FREE = (
+    " FROM record WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL AND side = :side AND ref >= :first AND ref <= :last"
+    " AND liveness = 0 AND pair_ref IS NULL"
+)
+"""The dirty, unlinked, unpaired, live records of one page."""
+
+
+def _shared(key: str) -> sa.TextClause:
+    """Whether any of them has a key that any other live record has too. In a load into an empty side none has, and that is all to ask."""
+    return sa.text(
+        f"SELECT 1 FROM (SELECT side, ref, {key} AS value{_FREE}) AS k"
+        f" JOIN record AS r ON r.sync_id = :s AND r.{key} = k.value AND r.liveness = 0 AND (r.ref <> k.ref OR r.side <> k.side) LIMIT 1"
     )
+
+
+def _groups(key: str) -> str:
+    """Their keys, joined with all live records that have them."""
+    return f" FROM (SELECT DISTINCT {key} AS value{_FREE}) AS k JOIN record AS r ON r.sync_id = :s AND r.{key} = k.value AND r.liveness = 0"
 
 
 def _plain(key: str) -> sa.TextClause:
@@ -112,7 +123,7 @@ def _members(key: str) -> sa.Select[Any]:
     )
 
 
-_PASSES = tuple((_plain(key), _odd(key), _members(key)) for key in ("key_1", "key_2"))
+_PASSES = tuple((_shared(key), _plain(key), _odd(key), _members(key)) for key in ("key_1", "key_2"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +155,12 @@ class Matching:
                 connection.execute(statement, s)
             paired, waiting = 0, dict[tuple[Side, str], str]()
             pages = self._pages(connection)
-            for plain, odd, members in _PASSES:
-                for page in pages:
+            for shared, plain, odd, members in _PASSES:
+                crowded = [page for page in pages if connection.execute(shared, s | page).scalar()]
+                for page in crowded:
                     paired += connection.execute(plain, s | page).rowcount
                     connection.execute(_ACROSS, s | page)
-                found = self._judge(connection, pages, odd, members)
+                found = self._judge(connection, crowded, odd, members)
                 self._apply(connection, log, found)
                 paired += len(found.pairs)
                 waiting |= found.waiting

@@ -92,10 +92,10 @@ ENGINE_FAULTS = [
     Fault("what was answered before an error is forgotten", PUSH, "    finally:\n        _finish(sender, settled)", "    else:\n        _finish(sender, settled)", ("tests/e2e/test_cases_faults.py::test_E_06_what_was_answered_before_a_token_expired_is_settled_at_once",)),
     Fault("one side's silence stops the other", PUSH, "                stopped.add(side)\n", "                stopped.update(SIDES)\n", ("tests/e2e/test_cases_faults.py::test_E_01_a_side_that_stays_shut_fails_alone_and_is_retried_in_time",)),
     # ---- settle
-    Fault("the base is what was sent", ECHOES, "        shadow |= {name: value for name, value in fields.items() if name in sent}", "        shadow |= {**row.fields, **row.consent}", ("tests/state/test_pushing.py::test_the_shadow_is_the_echo_and_never_what_was_sent",)),
-    Fault("the echo of another field becomes the base", ECHOES, "        shadow |= {name: value for name, value in fields.items() if name in sent}", "        shadow |= fields"),
+    Fault("the base is what was sent", ECHOES, "        shadow |= {name: value for name, value in fields.items() if name not in unsent}", "        shadow |= {**row.fields, **row.consent}", ("tests/state/test_pushing.py::test_the_shadow_is_the_echo_and_never_what_was_sent",)),
+    Fault("the echo of another field becomes the base", ECHOES, "        shadow |= {name: value for name, value in fields.items() if name not in unsent}", "        shadow |= fields"),
     Fault("a found create has no second opinion", ECHOES, "        meant = {**row.fields, **row.consent} if found else row.consent", "        meant = row.consent"),
-    Fault("an edit in the echo is not looked at", ECHOES, "    moved = any(seen.get(name, MISSING) != value for name, value in fields.items() if name not in sent)", "    moved = False", ("tests/state/test_pushing.py::test_an_edit_that_the_echo_shows_is_not_taken_for_ours",)),
+    Fault("an edit in the echo is not looked at", ECHOES, "    return shadow, any(seen.get(name, MISSING) != fields[name] for name in unsent)", "    return shadow, False", ("tests/state/test_pushing.py::test_an_edit_that_the_echo_shows_is_not_taken_for_ours",)),
     Fault("the other side is confirmed though it moved", SETTLING, 'or not row.confirms or (far["dirty"] == 1 and not row.shown):', "or not row.confirms:", ("tests/state/test_pushing.py::test_who_was_edited_while_the_other_record_was_made_has_no_base",)),
     Fault("what the other side shows by now is confirmed", SETTLING, "        showed = row.shown or seen\n", "        showed = seen\n", ("tests/state/test_pushing.py::test_a_base_is_what_was_carried_across_and_not_a_newer_edit",)),
     Fault("the other side is never confirmed", SETTLING, "        self._confirm(row)\n", ""),

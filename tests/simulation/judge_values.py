@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -16,9 +17,6 @@ from tests.simulation.words import members, searchable
 from tests.simulation.world import Violation, World
 
 MARK = re.compile(r"q\d{4}|1555\d{4}|19[5-9]\d-\d\d-\d\d")
-JUST_S = 5
-"""A poll cannot show what came to its index so shortly before a write."""
-
 OWN = {"marketing": "company"}
 """Fields that nobody reads from that side."""
 
@@ -92,7 +90,7 @@ def nothing_lost(case: Case) -> Iterator[Violation]:
                 continue
             before = last.get((effect.ref, effect.field))
             if effect.engine and before is not None and not before.engine and effect.after != before.after:
-                missing = [found for found in _marks(before) if found not in case.text]
+                missing = [found for found in marks(before) if found not in case.text]
                 if missing and not _unseen(vendor, before, effect):
                     yield Violation(
                         "I2", f"{side} {effect.ref} {effect.field}: {before.after!r} was overwritten by {effect.after!r} ({effect.actor})"
@@ -115,7 +113,7 @@ def nothing_buried(case: Case) -> Iterator[Violation]:
                 ignored = {"source", OWN.get(side)} | vendor.blind.get(effect.ref, frozenset())
                 mine = [edit for (ref, name), edit in last.items() if ref == effect.ref and name not in ignored]
                 for edit in mine:
-                    if not edit.engine and any(found not in living for found in _marks(edit)) and not _unseen(vendor, edit, effect):
+                    if not edit.engine and any(found not in living for found in marks(edit)) and not _unseen(vendor, edit, effect):
                         yield Violation("I2", f"{side} {effect.ref}: {edit.field} {edit.after!r} was buried by {effect.actor}")
             if effect.op == "restored":
                 last = _remembered(last, effect.ref)
@@ -129,7 +127,8 @@ def _living(world: World) -> str:
     return "\n".join([*shown, *world.old_logs, world.log_text()])
 
 
-def _marks(effect: Effect) -> list[str]:
+def marks(effect: Effect) -> list[str]:
+    """By which the values that it left can be found again."""
     if effect.field == "phone":
         return re.findall(r"1555\d{4}", re.sub(r"\D", "", str(effect.after)))
     return MARK.findall(str(effect.after).lower())
@@ -138,7 +137,7 @@ def _marks(effect: Effect) -> list[str]:
 def _unseen(vendor: Vendor, edit: Effect, write: Effect) -> bool:
     """No look that this vendor allows could have shown the edit before it was overwritten."""
     if vendor.profile.capabilities.recheck == "delta_poll":
-        looked_us = write.at_us - JUST_S * 1_000_000
+        looked_us = vendor.polls[bisect_right(vendor.polls, write.at_us) - 1]
         return edit.shown_us > looked_us or (not vendor.profile.shows_dead and vendor.dead_at(edit.ref, looked_us))
     lie = vendor.lies.get(write.ref, 0)
     return vendor.profile.capabilities.recheck == "batch_read" and edit.at_us <= lie <= write.at_us

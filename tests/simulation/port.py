@@ -131,7 +131,7 @@ class Port:
             kind = self._call("pull")
             if rows is None:
                 began_us, rows = self.vendor.clock(), self._changed(since)
-                self.vendor.polled_us = self.vendor.now()
+                self.vendor.polls.append(self.vendor.now())
             here, rows = rows[: self.profile.page], rows[self.profile.page :]
             if kind == "twice":
                 rows = [*rows, *here]

@@ -64,8 +64,8 @@ class Vendor:
         self.ever: dict[str, set[str]] = {}
         """Field → all values it ever truly had in any record."""
         self.backup: dict[str, Rec] = {}
-        self.polled_us = 0
-        """When its index was last asked for changes."""
+        self.polls: list[int] = [0]
+        """When its index was asked for changes."""
         self.poisoned: int | None = None
         """A person of whom this vendor takes no write at all."""
         self.blind: dict[str, frozenset[str]] = {}
@@ -103,6 +103,11 @@ class Vendor:
         """What the index knows of a record by now, or knew at that time."""
         known_us = self.now() if at_us is None else at_us
         return next((rec for shown_us, rec in reversed(self.records.get(ref, ())) if shown_us <= known_us), None)
+
+    @property
+    def polled_us(self) -> int:
+        """When its index was last asked for changes."""
+        return self.polls[-1]
 
     def dead_at(self, ref: str, at_us: int) -> bool:
         """Whether the index had it as dead at that time: a list that leaves out the dead showed nothing of it then."""

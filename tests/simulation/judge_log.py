@@ -1,0 +1,85 @@
+"""I15, on a log that a whole history has written: a change to any entry shows, and of an erased person no value is left in any file.
+
+Both spoil the world, so they come last, and for some histories only.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import sqlalchemy as sa
+
+from syncline.errors import UsageError
+from syncline.records import SIDES
+from tests.simulation.judge_values import marks
+from tests.simulation.world import Violation, World
+
+LOGGED = (
+    "at_us", "run_id", "kind", "contact_id", "field", "side", "ref", "old", "new", "rule", "evidence", "reason", "to_sides",
+    "mapping_version", "result", "commitment", "leaf",
+)  # fmt: skip
+_WHOSE = sa.text("SELECT side, ref, contact_id FROM record WHERE sync_id = 1")
+_CONTACTS = sa.text("SELECT id FROM contact WHERE sync_id = 1 AND state NOT IN ('erased', 'merged') ORDER BY id")
+
+
+def tampering_shows(world: World) -> Iterator[Violation]:
+    """One entry is changed in one column, behind the engine's back; then it is put right again."""
+    world.drop_context()
+    with closing(sqlite3.connect(world.database)) as database:
+        seqs = [seq for (seq,) in database.execute("SELECT seq FROM change_log WHERE sync_id = 1")]
+        if not seqs:
+            return
+        seq, column = world.rng.choice(seqs), world.rng.choice(LOGGED)
+        [[true]] = database.execute(f"SELECT {column} FROM change_log WHERE sync_id = 1 AND seq = ?", (seq,))
+        _put(database, seq, column, _another(true))
+        if _sound(world):
+            yield Violation("I15", f"entry {seq}, {column}: {true!r} was changed, and nobody noticed")
+        _put(database, seq, column, true)
+    if not _sound(world):
+        yield Violation("I15", f"entry {seq} was put right, and does not verify")
+
+
+def _put(database: sqlite3.Connection, seq: int, column: str, value: object) -> None:
+    database.execute(f"UPDATE change_log SET {column} = ? WHERE sync_id = 1 AND seq = ?", (value, seq))
+    database.commit()
+
+
+def _another(value: object) -> object:
+    if isinstance(value, bytes):
+        return value[:-1] + bytes([value[-1] ^ 1]) if value else b"x"
+    return value + 1 if isinstance(value, int) else '"tampered"'
+
+
+def _sound(world: World) -> bool:
+    """Whether the log verifies. What is not even readable has been noticed too."""
+    try:
+        return world.engine().sync.verify().ok
+    except UsageError:
+        return False
+    finally:
+        world.drop_context()
+
+
+def erased_is_gone(world: World) -> Iterator[Violation]:
+    """One person is forgotten: what only their records ever said is in no file any more, and the log still verifies."""
+    store, sync = world.engine().store, world.engine().sync
+    with store.database.read() as connection:
+        contacts = list(connection.execute(_CONTACTS).scalars())
+        owners = {(SIDES[row.side], row.ref): row.contact_id for row in connection.execute(_WHOSE)}
+    if not contacts:
+        return
+    erased = world.rng.choice(contacts)
+    own, others = set[str](), set[str]()
+    for side, vendor in world.vendors.items():
+        for effect in vendor.effects:
+            (own if owners.get((side, effect.ref)) == erased else others).update(marks(effect))
+    sync.erase(erased, None, world.now_us)
+    for problem in sync.verify().problems:
+        yield Violation("I15", f"after contact {erased} was erased: {problem}")
+    files = b"".join(path.read_bytes() for path in world.folder.glob("state.sqlite*")).decode("latin-1").lower()
+    for left in sorted(own - others):
+        if re.search(re.escape(left), files):
+            yield Violation("I15", f"contact {erased} was erased, and {left} is still in the database")

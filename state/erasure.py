@@ -2,6 +2,8 @@
 
 The person's secret is destroyed, so that the commitments left behind cannot be tried against guesses. Numbers, kinds, fields, times and
 rules stay. Refs stay on the tombstone records alone (without values), so that a lagging read cannot bring the person back.
+
+A person may have been several contacts: those that were merged into this one, and those that ended and left it a record. They go too.
 """
 
 from __future__ import annotations
@@ -32,6 +34,12 @@ _FORGET = (
     # Plans hold values of many people; what they decided is decided again.
     "DELETE FROM plan_chunk WHERE sync_id = :s",
 )
+_FORMER = sa.text(
+    "SELECT c.id FROM contact AS c WHERE c.sync_id = :s AND c.state <> 'erased' AND (c.merged_into = :c OR (c.id <> :c"
+    " AND NOT EXISTS (SELECT 1 FROM record AS r WHERE r.sync_id = :s AND r.contact_id = c.id AND r.liveness = 0)"
+    " AND EXISTS (SELECT 1 FROM change_log AS l JOIN record AS mine ON mine.sync_id = l.sync_id AND mine.side = l.side AND mine.ref = l.ref"
+    " WHERE l.sync_id = :s AND l.contact_id = c.id AND mine.contact_id = :c)))"
+)
 _RECEIPTS = sa.text("SELECT seq, new FROM change_log WHERE sync_id = :s AND kind = 'receipt' AND seq > :after ORDER BY seq LIMIT 200")
 _REWRITE = sa.text("UPDATE change_log SET new = :new WHERE sync_id = :s AND seq = :seq")
 
@@ -43,22 +51,34 @@ class Erasure:
         self._scope = scope
 
     def erase(self, contact_id: int, run_id: int | None, now_us: int, mapping_version: str | None = None, reason: str = "") -> bool:
-        """Erase one contact; False when there is none, or it is erased already. `reason` must not name the person.
+        """Erase one person; False when there is no such contact, or it is erased already. `reason` must not name the person.
 
         All pending plans of the sync are dropped. The vendors' own records are not touched: archive them first.
         """
-        values = {"s": self._scope.sync_id, "c": contact_id}
         with self._scope.write() as connection, appending(connection, self._scope, run_id, now_us, mapping_version) as log:
-            key = contact_keys(connection, self._scope, [contact_id]).get(contact_id)
-            if key is None:
+            if not self._known(connection, contact_id):
                 return False
-            self._seal_receipts(connection, contact_id, key)
-            for statement in _FORGET:
-                query = sa.text(statement)
-                connection.execute(query, {name: value for name, value in values.items() if f":{name}" in statement})
-            log.add(Entry(kind="erase", contact_id=contact_id, rule="erase", reason=reason))
+            whole = [contact_id]
+            for one in whole:
+                former = connection.execute(_FORMER, {"s": self._scope.sync_id, "c": one}).scalars()
+                whole += [other for other in former if other not in whole]
+            for one in whole:
+                self._forget(connection, one)
+                log.add(Entry(kind="erase", contact_id=one, rule="erase", reason=reason))
         self._scope.db.scrub()
         return True
+
+    def _known(self, connection: Connection, contact_id: int) -> bool:
+        return contact_keys(connection, self._scope, [contact_id]).get(contact_id) is not None
+
+    def _forget(self, connection: Connection, contact_id: int) -> None:
+        values = {"s": self._scope.sync_id, "c": contact_id}
+        key = contact_keys(connection, self._scope, [contact_id]).get(contact_id)
+        if key is not None:
+            self._seal_receipts(connection, contact_id, key)
+        for statement in _FORGET:
+            query = sa.text(statement)
+            connection.execute(query, {name: value for name, value in values.items() if f":{name}" in statement})
 
     def _seal_receipts(self, connection: Connection, contact_id: int, key: bytes) -> None:
         """In receipts that name refs of this contact, leave the seal that their commitment holds anyway."""

@@ -187,6 +187,20 @@ def test_an_erased_person_is_gone_and_the_log_still_verifies(store: Store, sync:
     assert not sync.verify().ok
 
 
+def test_who_was_merged_into_an_erased_person_or_left_them_a_record_goes_too(store: Store, sync: SyncStore) -> None:
+    ann, bob, eve = linked(sync, "ann"), linked(sync, "bob"), linked(sync, "eve")
+    sync.stage("crm", [seen("c-ann", at_us=200, absorbed=("c-bob",)), seen("c-eve", "eve", at_us=200, liveness="archived")])
+    for merge in sync.merges():
+        sync.apply_merge(merge, None, 50)
+    with store.database.write() as connection:  # eve's other record is somebody else's by now
+        connection.execute(sa.text("UPDATE record SET contact_id = :ann WHERE ref = 'm-eve'"), {"ann": ann})
+        connection.execute(sa.text("UPDATE contact SET state = 'deleted' WHERE id = :eve"), {"eve": eve})
+    assert sync.erase(ann, None, 99)
+    assert [sync.erase(gone, None, 99) for gone in (ann, bob, eve)] == [False, False, False]
+    everything = _dump(store)
+    assert [name for name in ("ann", "bob", "eve") if f"{name}@people" in everything] == []
+
+
 def test_values_cannot_be_removed_without_an_erasure(store: Store, sync: SyncStore) -> None:
     live(sync, [("ann", "Ann", "applied")])
     with store.database.write() as connection:

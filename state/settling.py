@@ -156,7 +156,8 @@ class _Batch:
         self._known[side, ref] = shown
         if any(record["attempts"] for record in self._of.get(row.contact_id, ())):
             self._rows[_CALM].append({"sync_id": self._scope.sync_id, "contact_id": row.contact_id})
-        self._confirm(row)
+        if settled.echo is not None or row.kind == "archive":
+            self._confirm(row)  # what no echo has shown is agreed with nobody yet
         return settled
 
     def _detach(self, contact_id: int, side: int, ref: str) -> None:

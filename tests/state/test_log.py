@@ -192,7 +192,8 @@ def test_who_was_merged_into_an_erased_person_or_left_them_a_record_goes_too(sto
     sync.stage("crm", [seen("c-ann", at_us=200, absorbed=("c-bob",)), seen("c-eve", "eve", at_us=200, liveness="archived")])
     for merge in sync.merges():
         sync.apply_merge(merge, None, 50)
-    with store.database.write() as connection:  # eve's other record is somebody else's by now
+    sync.append([Entry("rebind", eve, side="marketing", ref="m-eve", old="m-eve", rule="create")], None, 60, "v1")
+    with store.database.write() as connection:  # eve's other record is somebody else's by now, as the log says
         connection.execute(sa.text("UPDATE record SET contact_id = :ann WHERE ref = 'm-eve'"), {"ann": ann})
         connection.execute(sa.text("UPDATE contact SET state = 'deleted' WHERE id = :eve"), {"eve": eve})
     assert sync.erase(ann, None, 99)

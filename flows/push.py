@@ -162,6 +162,7 @@ def _refused(sender: Sender, row: OutboxRow, error: SyncError) -> Settled:
         row = _without(sender, row, canonical)
         if not row.fields and not row.consent and row.kind != "create":
             break
+        sender.context.sync.mark_sending([row.id])  # fails when another run has taken over while the vendor answered
         receipt = next(iter(_receipts(sender, [row])))
         if receipt.error is None or receipt.error.recovery is not Recovery.HOLD:
             done = _settle_one(sender, row, receipt)

@@ -137,7 +137,9 @@ def _settle_one(sender: Sender, row: OutboxRow, receipt: Receipt) -> Settled:
     """What became of one change: the one place where an error's recovery decides."""
     error = receipt.error
     if error is None:
-        return applied(sender, row, receipt.record, receipt.ref)
+        done = applied(sender, row, receipt.record, receipt.ref)
+        # A create sent again may answer with the record that the first one made, and that somebody has edited since.
+        return replace(done, found=True) if row.kind == "create" and row.state == "sending" else done
     match error.recovery:
         case Recovery.HOLD:
             return _refused(sender, row, error)

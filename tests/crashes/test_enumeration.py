@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+import flows.observe
 import flows.round
-from state.observations import Observations
 from state.outbox import Outbox
 from state.plans import Plans
 from state.settling import Settling
@@ -41,14 +41,13 @@ def _unmarked(patch: pytest.MonkeyPatch) -> None:
 
 def _early_cursor(patch: pytest.MonkeyPatch) -> None:
     """The cursor moves before what it stands for is staged."""
-    plain = Observations.stage
+    plain = flows.observe._stage
 
-    def stage(self: Observations, side: Any, seen: Any, cursor: Any = None, live: Any = (), **more: Any) -> int:
-        if cursor is not None:
-            plain(self, side, [], cursor, (), **more)
-        return plain(self, side, seen, cursor, live, **more)
+    def stage(context: Any, side: Any, pages: Any, found: Any) -> None:
+        context.sync.stage(side, (), pages[-1].cursor)
+        plain(context, side, pages, found)
 
-    patch.setattr(Observations, "stage", stage)
+    patch.setattr(flows.observe, "_stage", stage)
 
 
 def _forgotten_outbox(patch: pytest.MonkeyPatch) -> None:

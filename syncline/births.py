@@ -5,13 +5,13 @@ It promises that no record is born without what its vendor requires, nor, where 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from syncline.conflict import TITLE
 from syncline.draft import Draft, changed_at, finish, hold_field
 from syncline.errors import Recovery, SyncError
 from syncline.log import Entry
-from syncline.mapping import CompiledMapping, Field, Put
+from syncline.mapping import CompiledMapping, Field, Route
 from syncline.merge import Values
 from syncline.plan import ALL_SHOWN, ContactPlan, Hold, SideState, Traits, Write
 from syncline.records import MISSING, Native, Side, Value, is_blank, other
@@ -28,24 +28,24 @@ def create(mapping: CompiledMapping, draft: Draft, source: Side, traits: Mapping
     ):
         return finish(draft, contact.state)
     put, view = draft.put[target], draft.view
-    for field_, name, get, write, here, across, most in mapping.routes[source]:
+    for name, here, across, most, route in mapping.routes[source]:
         if most:  # most fields of a first load: no lens, no refusal, nothing to judge
             text = native.get(here)
             if type(text) is str and 0 < len(text) <= most and not text.isspace():
                 view[name] = put[across] = text
                 continue
-        value, error = _read(get, native)
-        if error is not None or write is None or field_.consent:
-            _create_special(field_, value, error, write, draft, source, traits[source])
+        value, error = _read(route, native)
+        if error is not None or route.put is None or route.field.consent:
+            _create_special(route, value, error, draft, source, traits[source])
         elif value is not None and value is not MISSING and not is_blank(value):
             view[name] = value
             try:
-                put.update(write(value, put))
+                put.update(route.put(value, put))
             except SyncError as failure:
-                _refused(failure, draft, field_, target)
+                _refused(failure, draft, route.field, target)
     unborn = _unborn(mapping, draft, source)
     if unborn is not None:
-        return finish(Draft(contact, holds=[*draft.holds, unborn], view=dict(contact.view)), contact.state)
+        return finish(Draft(contact, [*draft.holds, unborn]), contact.state)
     state, reason = contact.sides[source], f"{TITLE[source]} has this person and {TITLE[target]} does not"
     draft.entries.append(
         Entry(
@@ -70,25 +70,23 @@ def _unborn(mapping: CompiledMapping, draft: Draft, source: Side) -> Hold | None
     return Hold("Required", f"{TITLE[target]} requires {', '.join(missing)}, and {TITLE[source]} has none", "", target) if missing else None
 
 
-def _read(get: Callable[[Native], Value], native: Native) -> tuple[Value, SyncError | None]:
+def _read(route: Route, native: Native) -> tuple[Value, SyncError | None]:
     try:
-        return get(native), None
+        return route.get(native), None
     except SyncError as error:
         if error.recovery is not Recovery.HOLD:
             raise
         return MISSING, error
 
 
-def _create_special(
-    field_: Field, value: Value, error: SyncError | None, write: Put | None, draft: Draft, source: Side, traits: Traits
-) -> None:
+def _create_special(route: Route, value: Value, error: SyncError | None, draft: Draft, source: Side, traits: Traits) -> None:
     """What is no plain value on its way: it cannot be read, or is told by the other side alone, or is consent, never wider than proved."""
-    target = other(source)
+    field_, target = route.field, other(source)
     if error is not None:
         return hold_field(draft, field_, Hold(type(error).__name__, str(error), field_.name, source))
     if value is not MISSING and not is_blank(value):
         draft.view[field_.name] = value
-    if write is None:
+    if route.put is None:
         draft.waiting[source].update(field_.lenses[source].names)  # it is told by the other side: nothing is agreed yet
         return None
     state = draft.contact.sides[source]
@@ -99,7 +97,7 @@ def _create_special(
     if value is MISSING or is_blank(value):
         return None
     try:
-        draft.consent[target].update(write(value, draft.put[target]))
+        draft.consent[target].update(route.put(value, draft.put[target]))
     except SyncError as failure:
         _refused(failure, draft, field_, target)
     return None

@@ -5,8 +5,7 @@ It promises that the base of a field never runs ahead: a name that a write or a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from syncline.conflict import Evidence, Grade
@@ -18,21 +17,23 @@ from syncline.plan import Contact, ContactPlan, Hold, SideState, Traits, Write
 from syncline.records import MISSING, SIDES, Native, Side, Value, is_blank, other
 
 
-@dataclass(slots=True)
 class Draft:
     """A plan in the making: decisions turn into entries, native changes and totals here. Local to one call of `plan_contact`."""
 
-    contact: Contact
-    entries: list[Entry] = field(default_factory=list)
-    holds: list[Hold] = field(default_factory=list)
-    view: dict[str, Value] = field(default_factory=dict)
-    agreed_us: dict[str, int] = field(default_factory=dict)
-    totals: dict[str, int] = field(default_factory=dict)
-    put: dict[Side, dict[str, Any]] = field(default_factory=lambda: {"crm": {}, "marketing": {}})
-    consent: dict[Side, dict[str, Any]] = field(default_factory=lambda: {"crm": {}, "marketing": {}})
-    carried: dict[tuple[Side, bool], list[int]] = field(default_factory=dict)
-    confirms: dict[tuple[Side, bool], set[str]] = field(default_factory=dict)
-    waiting: dict[Side, set[str]] = field(default_factory=lambda: {"crm": set(), "marketing": set()})
+    __slots__ = ("agreed_us", "carried", "confirms", "consent", "contact", "entries", "holds", "put", "totals", "view", "waiting")
+
+    def __init__(self, contact: Contact, holds: Iterable[Hold] = ()) -> None:
+        self.contact = contact
+        self.entries: list[Entry] = []
+        self.holds = list(holds)
+        self.view = dict(contact.view)
+        self.agreed_us: dict[str, int] = {}
+        self.totals: dict[str, int] = {}
+        self.put: dict[Side, dict[str, Any]] = {"crm": {}, "marketing": {}}
+        self.consent: dict[Side, dict[str, Any]] = {"crm": {}, "marketing": {}}
+        self.carried: dict[tuple[Side, bool], list[int]] = {}
+        self.confirms: dict[tuple[Side, bool], set[str]] = {}
+        self.waiting: dict[Side, set[str]] = {"crm": set(), "marketing": set()}
 
     def count(self, name: str) -> None:
         self.totals[name] = self.totals.get(name, 0) + 1

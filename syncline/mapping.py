@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from syncline.lens import Lens
 from syncline.records import SIDES, Native, Side, Value, other
@@ -120,19 +120,20 @@ class Policy:
     empty_side: Literal["stop", "allow"] = "stop"
 
 
-class Route(NamedTuple):
-    """How one field travels to a new record: `get` from the source's native fields, `put` into the target's, None where it may not go.
-
-    `here`, `across`, `most`: native names of a field whose texts travel as they are, up to so many characters.
-    """
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How one field travels to a new record: `get` from the source's native fields, `put` into the target's, None where it may not go."""
 
     field: Field
-    name: str
     get: Callable[[Native], Value]
     put: Put | None
-    here: str = ""
-    across: str = ""
-    most: int = 0
+
+
+Way = tuple[str, str, str, int, Route]
+"""A field's name, and its native names here and across if its texts travel as they are, up to so many characters; else its route tells.
+
+A plain tuple: a first load goes thirty of these ways for everybody.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +151,12 @@ class CompiledMapping:
     match: tuple[MatchKey, ...]
     policy: Policy
     source: str = ""
-    routes: MappingOf[Side, tuple[Route, ...]] = field(init=False, repr=False, compare=False)
+    routes: MappingOf[Side, tuple[Way, ...]] = field(init=False, repr=False, compare=False)
     required: MappingOf[Side, tuple[str, ...]] = field(init=False, repr=False, compare=False)
     _named: MappingOf[str, Field] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "routes", {source: tuple(_route(f, source) for f in self.fields) for source in SIDES})
+        object.__setattr__(self, "routes", {source: tuple(_way(f, source) for f in self.fields) for source in SIDES})
         required = {side: tuple(f.name for f in self.fields if side in f.required_in and f.may_write(side)) for side in SIDES}
         object.__setattr__(self, "required", required)
         object.__setattr__(self, "_named", {f.name: f for f in self.fields})
@@ -165,9 +166,9 @@ class CompiledMapping:
         return self._named[name]
 
 
-def _route(field_: Field, source: Side) -> Route:
+def _way(field_: Field, source: Side) -> Way:
     target = other(source)
     here, across = field_.lenses[source], field_.lenses[target]
     most = 0 if field_.consent or not field_.may_write(target) else min(here.as_is, across.as_is)
     as_is = (here.names[0], across.names[0], most) if most else ("", "", 0)
-    return Route(field_, field_.name, here.get, across.put if field_.may_write(target) else None, *as_is)
+    return (field_.name, *as_is, Route(field_, here.get, across.put if field_.may_write(target) else None))

@@ -35,7 +35,7 @@ def plan_contact(mapping: CompiledMapping, contact: Contact, traits: Mapping[Sid
     """The plan for one contact. Never raises a HOLD error: what cannot be decided is in `holds`."""
     live = [side for side, state in contact.sides.items() if state.liveness == "live"]
     dead = [side for side, state in contact.sides.items() if state.liveness in DEAD]
-    draft = Draft(contact, view=dict(contact.view))
+    draft = Draft(contact)
     if contact.state in ("merged", "erased"):
         return finish(draft, contact.state)
     if len(live) == 2:

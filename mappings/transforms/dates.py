@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import lru_cache
 from typing import Any
 
 from mappings.transforms.native import shows_nothing
@@ -34,6 +35,7 @@ def _read(shown: Any) -> str | None:
     return _iso(str(shown).strip()) if not isinstance(shown, bool) else _refuse(shown)
 
 
+@lru_cache(maxsize=4096)
 def _iso(written: str) -> str:
     midnight = MIDNIGHT(written)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from mappings.transforms.native import key, shows_nothing
@@ -51,4 +52,9 @@ def _read(shown: Any, separator: str | None) -> tuple[str, ...] | None:
         return tidy(shown)
     if separator is None:
         raise Rejected("text where a list was expected: name its separator with transform: {split: …}", detail=str(shown))
-    return tidy(str(shown).split(separator))
+    return _members(str(shown), separator)
+
+
+@lru_cache(maxsize=4096)
+def _members(written: str, separator: str) -> tuple[str, ...] | None:
+    return tidy(written.split(separator))

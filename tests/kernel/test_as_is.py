@@ -32,8 +32,8 @@ def test_the_short_way_changes_nothing(kernel: Kernel, first: Any) -> None:
 
 def test_of_one_way_and_consent_fields_there_is_none(kernel: Kernel) -> None:
     chosen = _with(kernel, MOST)
-    routes = {route.name: (route.here, route.across, route.most) for route in chosen.routes["crm"]}
-    assert routes == {"email": ("", "", 0), "first": ("first", "first", MOST), "last": ("", "", 0), "consent": ("", "", 0)}
+    routes = {name: as_is for name, *as_is, _route in chosen.routes["crm"]}
+    assert routes == {"email": ["", "", 0], "first": ["first", "first", MOST], "last": ["", "", 0], "consent": ["", "", 0]}
 
 
 def test_values_are_read_when_they_are_asked_for(kernel: Kernel) -> None:

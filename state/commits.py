@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from state import codec
 from state.database import Values, among, insert
-from state.holds import AMBIGUOUS, Owner, by_owner, open_holds, settle_holds
+from state.holds import AMBIGUOUS, HoldRow, Owner, by_owner, open_holds, settle_holds
 from state.log import Appender, appending
 from state.plans import BIRTHS, Chunk, StoredPlan, StoredWrite
 from state.queries import CONTACTS
@@ -81,6 +81,12 @@ def _at(plan: StoredPlan, hold: Hold) -> Side:
     return hold.side if hold.side is not None and hold.side in plan.refs else next(iter(plan.refs))
 
 
+def _current(plan: StoredPlan, holds: dict[Owner, list[HoldRow]]) -> list[HoldRow]:
+    """The open holds of this contact, or of its records while it is new."""
+    owners: list[Owner] = [plan.contact_id, *(plan.refs.items() if plan.new else ())]
+    return [row for row in by_owner(holds, owners) if row.code != AMBIGUOUS]
+
+
 class _Batch:
     """Collects the rows of one chunk."""
 
@@ -100,10 +106,8 @@ class _Batch:
         refs = [ref for plan in plans if plan.new for ref in plan.refs.values()]
         holds = open_holds(self._connection, self._scope, [plan.contact_id for plan in plans if not plan.new], refs)
         for plan in plans:
-            old = known.get(plan.contact_id)
-            owners: list[Owner] = [plan.contact_id, *(plan.refs.items() if plan.new else ())]
-            current = [row for row in by_owner(holds, owners) if row.code != AMBIGUOUS] if holds else []
-            self._contact(plan, old, keys.get(plan.contact_id), current)
+            current = _current(plan, holds) if holds else []
+            self._contact(plan, known.get(plan.contact_id), keys.get(plan.contact_id), current)
         if made:
             following = max(plan.contact_id for plan in made) + 1
             self._connection.execute(_NUMBER, {"s": self._scope.sync_id, "next": following})

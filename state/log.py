@@ -24,12 +24,15 @@ from state.queries import KEYS_OF
 from state.scope import Scope
 from state.statements import Connection
 from state.tables import CHANGE_LOG
-from syncline.log import Entry, Frontier, commitment, leaf_hash
+from syncline.log import Entry, Frontier, commitment, framed, leaf_hash
 from syncline.records import SIDES, Side
 
 COLUMNS = tuple(column.name for column in CHANGE_LOG.columns)
 _INSERT = insert(CHANGE_LOG, COLUMNS)
 _NODE = 32
+What = tuple[str, str | None, int | None, str, str, str]
+"""Kind, field, side, rule, evidence and sides written, of one entry."""
+
 _SAVE = sa.text("UPDATE sync SET log_size = :size, log_nodes = :nodes WHERE id = :s")
 PAGE = 2000
 _FORGOTTEN: dict[str, Any] = {
@@ -50,19 +53,19 @@ class LogRow:
     erased: bool = False
 
 
-def head(row: Any) -> Values:
+def head(row: Any) -> str:
     """Every stored column that is not personal, as text, in a fixed order: what the leaf hash covers besides the commitment."""
-    return _head(
-        str(row.at_us), _text(row.run_id), row.kind, row.contact_id, row.field, row.side, row.rule, row.evidence, row.to_sides,
-        row.mapping_version,
-    )  # fmt: skip
+    before, after = _around(
+        (row.kind, row.field, row.side, row.rule, row.evidence, row.to_sides), row.at_us, row.run_id, row.mapping_version
+    )
+    return before + framed((_text(row.contact_id),)) + after
 
 
-def _head(
-    at_us: str, run_id: str, kind: str, contact_id: int | None, field: str | None, side: int | None, rule: str, evidence: str,
-    to_sides: str, mapping_version: str,
-) -> Values:  # fmt: skip
-    return (at_us, run_id, kind, _text(contact_id), field or "", _text(side), rule, evidence, to_sides, mapping_version)
+def _around(what: What, at_us: int, run_id: int | None, mapping_version: str) -> tuple[str, str]:
+    """The head's columns before and after its contact."""
+    kind, field, side, rule, evidence, to_sides = what
+    before = framed((str(at_us), _text(run_id), kind))
+    return before, framed((field or "", _text(side), rule, evidence, to_sides, mapping_version))
 
 
 def _text(value: object) -> str:
@@ -118,7 +121,7 @@ class Appender:
         self._frontier = Frontier(size, _split(nodes))
         self._connection, self._scope, self._run_id, self._now_us = connection, scope, run_id, now_us
         self._mapping = mapping_version or adopted or ""
-        self._at, self._run = str(now_us), _text(run_id)
+        self._heads: dict[What, tuple[str, str]] = {}
         self._rows: list[Values] = []
 
     @property
@@ -138,7 +141,11 @@ class Appender:
         side = None if entry.side is None else codec.SIDE_NO[entry.side]
         seq = self._frontier.size + 1
         pledge = commitment(key or self._key, old, new if committed is None else committed, _about(ref, reason))
-        leaf = leaf_hash(seq, _head(self._at, self._run, kind, contact_id, field, side, rule, evidence, to_sides, mapping), pledge)
+        what = (kind, field, side, rule, evidence, to_sides)
+        if what not in self._heads:  # a chunk says the same of many contacts
+            self._heads[what] = _around(what, self._now_us, self._run_id, mapping)
+        before, after = self._heads[what]
+        leaf = leaf_hash(seq, before + framed((_text(contact_id),)) + after, pledge)
         self._frontier.append(leaf)
         # fmt: off
         self._rows.append((

@@ -52,12 +52,14 @@ def commitment(key: bytes, old: str, new: str, ref: str) -> bytes:
     return hmac.digest(key, f"{old}\x1f{new}\x1f{ref}".encode(), "sha256")
 
 
-def leaf_hash(seq: int, head: Iterable[str], commit: bytes) -> bytes:
-    """The RFC 6962 leaf of one entry. `head`: every stored column that is not personal, as text, in the store's fixed order.
+def framed(columns: Iterable[str]) -> str:
+    """Each column with its length, so that no text can be moved from one column to the next without a trace."""
+    return "".join([f"{len(text)}:{text}" for text in columns])
 
-    Each column goes in with its length, so that no text can be moved from one column to the next without a trace.
-    """
-    columns = "".join([f"{len(text)}:{text}" for text in (str(seq), *head)])
+
+def leaf_hash(seq: int, head: str, commit: bytes) -> bytes:
+    """The RFC 6962 leaf of one entry. `head`: every stored column that is not personal, as text, framed, in the store's fixed order."""
+    columns = framed((str(seq),)) + head
     return hashlib.sha256(b"\x00" + columns.encode() + commit).digest()
 
 

@@ -106,7 +106,7 @@ def test_the_frontier_is_the_tree_of_rfc_6962(kernel: Kernel) -> None:
     frontier, leaves = kernel.log.Frontier(), []
     for size in range(201):
         assert frontier.root() == _naive_root(leaves) and frontier.size == size and len(frontier.nodes) == size.bit_count()
-        leaf = kernel.log.leaf_hash(size + 1, ("change", "x"), bytes([size]))
+        leaf = kernel.log.leaf_hash(size + 1, kernel.log.framed(("change", "x")), bytes([size]))
         leaves.append(leaf)
         frontier.append(leaf)
 
@@ -116,8 +116,8 @@ def test_every_change_of_the_log_shows_in_the_root(kernel: Kernel) -> None:
 
     def root(rows: list[tuple[int, tuple[str, ...], bytes]]) -> bytes:
         frontier = log.Frontier()
-        for row in rows:
-            frontier.append(log.leaf_hash(*row))
+        for seq, head, commit in rows:
+            frontier.append(log.leaf_hash(seq, log.framed(head), commit))
         return frontier.root()
 
     rows = [(seq, ("change", f"field {seq}", "crm"), log.commitment(b"key", '"old"', f'"{seq}"', "ref")) for seq in range(1, 8)]
@@ -135,8 +135,8 @@ def test_every_change_of_the_log_shows_in_the_root(kernel: Kernel) -> None:
         roots |= {root([*rest[0], rows[(index + 1) % 7], *rest[1]]), root([*rows[index:], *rows[:index]]) if index else b""}
     assert whole not in roots and len(roots) > 40
     shifted = [("ab", "c"), ("a", "bc"), ("a", "b", "c"), ("abc",), ("a\x1fb", "c"), ("a", "b\x1fc"), ("", "abc")]
-    assert len({log.leaf_hash(1, head, b"") for head in shifted}) == len(shifted)
-    assert log.leaf_hash(12, ("link",), b"!") == hashlib.sha256(b"\x002:124:link!").digest()
+    assert len({log.leaf_hash(1, log.framed(head), b"") for head in shifted}) == len(shifted)
+    assert log.leaf_hash(12, log.framed(("link",)), b"!") == hashlib.sha256(b"\x002:124:link!").digest()
     assert log.node_hash(b"l", b"r") == hashlib.sha256(b"\x01lr").digest()
 
 

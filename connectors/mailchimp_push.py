@@ -19,7 +19,7 @@ from connectors.http import Door
 from connectors.mailchimp_shapes import NO_CONSENT, AnyMember, address_hash, refusal, shape, to_body, to_record
 from syncline.errors import AlreadyExists, OutcomeUnknown, Recovery, Rejected, Stale, SyncError, Vanished
 from syncline.ports import Change, Receipt
-from syncline.records import Record
+from syncline.records import Record, value
 
 BATCH = 500
 MEMBER = "/lists/{list}/members/{member}"
@@ -52,7 +52,7 @@ def _answers(fields: tuple[str, ...]) -> tuple[msgspec.json.Decoder[_Answer[Any]
     return msgspec.json.Decoder(_Answer[member]), address  # type: ignore[valid-type]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Row:
     """One member of a batch. Two rows may never share `address`, in lower case, in one batch."""
 
@@ -133,7 +133,7 @@ class Writer:
 
     def _move(self, change: Change) -> Receipt:
         """An update of one member by its id, with its new address. Tags are no part of a member's own body: they follow."""
-        body = to_body(change)
+        body = to_body(change, self.fields)
         tagged = body.pop("tags", None) is not None
         member = self._call("PATCH", change, body)
         return self._echo(change, member) if not tagged else next(self._retag([_tags(change, member[ADDRESS])]))
@@ -163,7 +163,7 @@ class Writer:
         return member
 
     def _batches(self, mode: Mode, changes: Sequence[Change]) -> Iterator[Receipt]:
-        rows = [_row(mode, change) for change in changes]
+        rows = [_row(mode, change, self.fields) for change in changes]
         while rows:
             first = {row.address: row for row in reversed(rows)}
             yield from self._send(mode, list(first.values())[::-1])
@@ -225,8 +225,8 @@ def _stays(change: Change) -> bool:
     return "email_address" in change.anchor and "email_address" not in change.fields
 
 
-def _row(mode: Mode, change: Change) -> _Row:
-    own = to_body(change)
+def _row(mode: Mode, change: Change, fields: tuple[str, ...]) -> _Row:
+    own = to_body(change, fields)
     body = {"status": NO_CONSENT, **own, **change.consent} if mode == "create" else {**own, "email_address": change.anchor["email_address"]}
     return _Row(str(body.get("email_address", "")).strip().lower(), change, body)
 

@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec.structs import astuple
 
-from connectors.typed import asked, layout
+from connectors.typed import asked, layout, picker
 from syncline.errors import ConsentRefused, Rejected
 from syncline.ports import Change, FieldInfo, FieldType
 from syncline.records import Liveness, Proof, Record
@@ -159,39 +158,49 @@ def _recorder(fields: tuple[str, ...], merges: Sequence[str], own: Mapping[str, 
     unset, shown = msgspec.UNSET, layout(fields)
     without = (unset,) * len(merges)
     found = (*own.values(), *merges, "status", "tags")
-    in_order = itemgetter(slice(0, 0), *map(found.index, fields))  # the slice: so that it gives a tuple, however few the fields are
+    in_order = picker([found.index(name) for name in fields])
 
     def record(member: Any) -> Record:
         status, opted_us, changed_us = member.status, instant_us(member.timestamp_opt), instant_us(member.last_changed)
         proof = Proof(member.source, opted_us) if member.source and opted_us else None
         liveness: Liveness = "archived" if status == "archived" else "live"
         tags = sorted([tag.name for tag in member.tags]) if len(member.tags) >= member.tags_count else unset
-        values = [getattr(member, attribute) for attribute in own]
-        values += astuple(member.merge_fields) if member.merge_fields else without
-        _, *values = in_order([*values, unset if liveness == "archived" else status, tags])
+        merged = astuple(member.merge_fields) if member.merge_fields else without
+        plain = [getattr(member, attribute) for attribute in own]
+        values = in_order((*plain, *merged, unset if liveness == "archived" else status, tags))
         return Record(member.contact_id, shown(*values), changed_us, liveness=liveness, proof=proof)
 
     return record
 
 
-def to_body(change: Change) -> dict[str, Any]:
+def to_body(change: Change, wanted: tuple[str, ...]) -> dict[str, Any]:
     """The changed fields as a member's body, never with a status. A blank clears: Mailchimp takes empty text, not null."""
     fields = change.fields
-    tags, others = _parted(tuple(fields))
-    merges = {tag: "" if (value := fields[name]) is None else value for name, tag in tags}
+    others, merges, in_order = _parted(tuple(fields), wanted)
     body = {name: fields[name] for name in others}
     if "tags" in body:
         body["tags"] = list(body["tags"] or ())
     if merges:
-        body["merge_fields"] = merges
+        values = in_order((*fields.values(), msgspec.UNSET))
+        body["merge_fields"] = merges(*(["" if value is None else value for value in values] if None in values else values))
     return body
 
 
 @lru_cache(maxsize=512)
-def _parted(names: tuple[str, ...]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """Merge fields with their tags, and the other fields that a body may carry."""
-    tags = tuple((name, name.removeprefix(MERGE)) for name in names if name.startswith(MERGE))
-    return tags, tuple(name for name in names if not name.startswith(MERGE) and name != "status")
+def _parted(names: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[tuple[str, ...], type[msgspec.Struct] | None, Callable[[Any], Any]]:
+    """Of a change of these fields: those that are no merge fields; a struct of all merge fields, that a dict need not be made for every
+    member; and what picks its values from those of the change, followed by what stands for one that does not change.
+    """
+    others = tuple(name for name in names if not name.startswith(MERGE) and name != "status")
+    tags = tuple(name for name in dict.fromkeys((*wanted, *names)) if name.startswith(MERGE))
+    picked = [names.index(name) if name in names else -1 for name in tags]
+    changes = any(name.startswith(MERGE) for name in names)
+    return others, _merges(tags) if changes else None, picker(picked)
+
+
+@lru_cache(maxsize=16)
+def _merges(names: tuple[str, ...]) -> type[msgspec.Struct]:
+    return asked([name.removeprefix(MERGE) for name in names])
 
 
 def to_field(merge: Mapping[str, Any]) -> FieldInfo:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, ItemsView, Iterator, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -79,6 +80,11 @@ def layout(names: tuple[str, ...]) -> Callable[..., Shown]:
     row = asked(names)
     at = dict(zip(names, row.__struct_fields__, strict=True))
     return lambda *values: Shown(at, row(*values))
+
+
+def picker(positions: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """Picks the values at these positions, however few they are."""
+    return itemgetter(*positions) if len(positions) > 1 else lambda values: [values[at] for at in positions]
 
 
 def named(rows: Sequence[bytes], ref: Callable[[bytes], str], title: str) -> list[tuple[str, bytes]]:

@@ -41,6 +41,11 @@ _COLUMNS = (
 _SHOWN = upsert(RECORD, _COLUMNS, _COLUMNS[:3], _COLUMNS[3:])
 _values = itemgetter(*_COLUMNS)
 _CONFIRM = sa.text("UPDATE record SET shadow = :shadow WHERE sync_id = :sync_id AND side = :side AND ref = :ref")
+_AS_SEEN = (
+    sa.update(RECORD)
+    .where(RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("at"), among(RECORD.c.ref, "refs"))
+    .values(shadow=codec.AS_SEEN)
+)
 _DETACH = sa.text(
     "UPDATE record SET contact_id = NULL, dirty = 0, liveness = CASE WHEN liveness = 0 THEN 2 ELSE liveness END"
     " WHERE sync_id = :sync_id AND side = :side AND ref = :ref"
@@ -100,6 +105,7 @@ class _Batch:
     def __init__(self, scope: Scope, connection: Connection, results: Sequence[Settled]) -> None:
         self._scope, self._connection = scope, connection
         self._rows: dict[Any, list[Row | Values]] = {statement: [] for statement in (_SHOWN, _CONFIRM, _DETACH, _CALM, _AGAIN)}
+        self._as_seen: dict[int, list[str]] = {number: [] for number in codec.SIDE_NO.values()}
         self._settled: list[Settled] = []
         self._refs: list[tuple[int, Side, str]] = []
         self._lost: list[tuple[int, Side, str]] = []
@@ -182,7 +188,10 @@ class _Batch:
         text = codec.AS_SEEN if row.confirms == ALL_SHOWN and far["shadow"] in _NOTHING_MORE else self._confirmed(row, far)
         if text != far["shadow"]:
             far["shadow"] = text
-            self._rows[_CONFIRM].append((text, self._scope.sync_id, far["side"], far["ref"]))
+            if text == codec.AS_SEEN:
+                self._as_seen[across].append(far["ref"])
+            else:
+                self._rows[_CONFIRM].append((text, self._scope.sync_id, across, far["ref"]))
 
     def _confirmed(self, row: OutboxRow, far: Row) -> str:
         where = f"record {other(row.side)}/{far['ref']}"
@@ -195,6 +204,9 @@ class _Batch:
     def save(self) -> None:
         for statement, rows in self._rows.items():
             self._scope.db.many(self._connection, statement, rows)
+        for side, refs in self._as_seen.items():
+            if refs:
+                self._connection.execute(_AS_SEEN, {"s": self._scope.sync_id, "at": side, "refs": codec.dumps(refs)})
         self._connection.execute(_DONE, {"ids": codec.dumps([settled.row.id for settled in self._settled])})
 
     def log(self, log: Appender, now_us: int, run_id: int) -> None:

@@ -94,7 +94,7 @@ class _Batch:
         self._scope, self._connection, self._log = scope, connection, log
         self._run_id, self._now_us, self._staged = run_id, now_us, staged
         self._rows: dict[Any, list[Values]] = {statement: [] for statement in (_INSERT, _UPDATE, _LINK, _RELINK, _CLEAR, _OUTBOX)}
-        self._keys: set[str] = set()
+        self._keys, self._at = set[str](), f"{now_us:x}"
 
     def add(self, plans: Sequence[StoredPlan], new_key: Callable[[int], Sequence[bytes]]) -> None:
         made = [plan for plan in plans if plan.new and (plan.entries or plan.writes)]
@@ -164,7 +164,7 @@ class _Batch:
 
     def _outbox_row(self, plan: StoredPlan, write: StoredWrite, first: int) -> Values:
         # With the time: numbers of runs and contacts come again after a restored database, and a key stands for one intent for ever.
-        key = base = f"{self._run_id}-{plan.contact_id}-{write.side}-{write.kind}-{self._now_us:x}"
+        key = base = f"{self._run_id}-{plan.contact_id}-{write.side}-{write.kind}-{self._at}"
         number = 1
         while key in self._keys:  # several losers of one merge, archived on one side
             number += 1

@@ -172,7 +172,7 @@ def side_state(row: Any) -> SideState:
         liveness=codec.LIVENESSES[row.liveness],
         modified_us=row.modified_us,
         version=row.version,
-        proof=codec.proof(row.proof, f"{where}, proof"),
+        proof=None if row.proof is None else codec.proof(row.proof, f"{where}, proof"),
         field_times_us=None if row.field_times is None else codec.native(row.field_times, f"{where}, field_times"),
     )
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -144,9 +143,10 @@ class Plans:
 
     def save_plan(self, run_id: int, number: int, plans: Sequence[ContactPlan]) -> None:
         """Store one chunk. It remembers which observations it was decided on: later ones stay dirty when it is committed."""
-        totals = Counter(dict.fromkeys(TOTALS, 0))
+        totals = dict.fromkeys(TOTALS, 0)
         for plan in plans:
-            totals.update(plan.totals)
+            for name, count in plan.totals.items():
+                totals[name] += count
         body = _encode([_lean(plan) for plan in plans])
         with self._scope.write() as connection:
             staged = connection.execute(sa.text("SELECT staged FROM sync WHERE id = :s"), {"s": self._scope.sync_id}).scalar_one()

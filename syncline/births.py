@@ -14,7 +14,7 @@ from syncline.log import Entry
 from syncline.mapping import CompiledMapping, Field, Route
 from syncline.merge import Values
 from syncline.plan import ALL_SHOWN, ContactPlan, Hold, SideState, Traits, Write
-from syncline.records import MISSING, Native, Side, Value, is_blank, other
+from syncline.records import MISSING, Side, Value, is_blank, other
 
 
 def create(mapping: CompiledMapping, draft: Draft, source: Side, traits: Mapping[Side, Traits]) -> ContactPlan:
@@ -27,6 +27,27 @@ def create(mapping: CompiledMapping, draft: Draft, source: Side, traits: Mapping
         and (target not in policy.create or policy.create[target](shown, native))
     ):
         return finish(draft, contact.state)
+    _carry(mapping, draft, source, traits[source])
+    unborn = _unborn(mapping, draft, source)
+    if unborn is not None:
+        return finish(Draft(contact, [*draft.holds, unborn]), contact.state)
+    state, reason = contact.sides[source], f"{TITLE[source]} has this person and {TITLE[target]} does not"
+    draft.entries.append(
+        Entry(
+            "create", contact.contact_id, None, source, state.ref, None, {"refs": {source: state.ref}, "view": draft.view},
+            "create", "none", reason, (target,),
+        )
+    )  # fmt: skip
+    draft.count("creates")
+    held = draft.waiting[source]
+    confirms = tuple(name for name in native if name not in held) if held else ALL_SHOWN
+    born = Write(target, "create", None, draft.put[target], draft.consent[target], confirms=confirms, entries=(len(draft.entries) - 1,))
+    return finish(draft, "active", (born,), {source: state.shadow or {}})  # nothing more is agreed before it is born
+
+
+def _carry(mapping: CompiledMapping, draft: Draft, source: Side, traits: Traits) -> None:
+    """Every value that may travel, on its way."""
+    native, target = draft.contact.sides[source].seen, other(source)
     put, view = draft.put[target], draft.view
     for name, here, across, most, route in mapping.routes[source]:
         if most:  # most fields of a first load: no lens, no refusal, nothing to judge
@@ -34,35 +55,24 @@ def create(mapping: CompiledMapping, draft: Draft, source: Side, traits: Mapping
             if type(text) is str and 0 < len(text) <= most and not text.isspace():
                 view[name] = put[across] = text
                 continue
-        value, error = _read(route, native)
-        if error is not None or route.put is None or route.field.consent:
-            _create_special(route, value, error, draft, source, traits[source])
-        elif value is not None and value is not MISSING and not is_blank(value):
+        try:
+            value = route.get(native)
+        except SyncError as error:
+            _refused(error, draft, route.field, source)
+            continue
+        if route.put is None or route.field.consent:
+            _create_special(route, value, draft, source, traits)
+        elif value or not (value is MISSING or is_blank(value)):
             view[name] = value
             try:
                 put.update(route.put(value, put))
-            except SyncError as failure:
-                _refused(failure, draft, route.field, target)
-    unborn = _unborn(mapping, draft, source)
-    if unborn is not None:
-        return finish(Draft(contact, [*draft.holds, unborn]), contact.state)
-    state, reason = contact.sides[source], f"{TITLE[source]} has this person and {TITLE[target]} does not"
-    draft.entries.append(
-        Entry(
-            "create", contact.contact_id, None, source, state.ref, None, {"refs": {source: state.ref}, "view": view},
-            "create", "none", reason, (target,),
-        )
-    )  # fmt: skip
-    draft.count("creates")
-    held = draft.waiting[source]
-    confirms = tuple(name for name in native if name not in held) if held else ALL_SHOWN
-    born = Write(target, "create", None, put, draft.consent[target], confirms=confirms, entries=(len(draft.entries) - 1,))
-    return finish(draft, "active", (born,), {source: state.shadow or {}})  # nothing more is agreed before it is born
+            except SyncError as error:
+                _refused(error, draft, route.field, target)
 
 
 def _unborn(mapping: CompiledMapping, draft: Draft, source: Side) -> Hold | None:
     """Why the record cannot be created at all: the other side requires a field that has no value to put, or its consent waits."""
-    target, held = other(source), {hold.field for hold in draft.holds}
+    target, held = other(source), {hold.field for hold in draft.holds} if draft.holds else ()
     for name in held:
         if name and mapping.field(name).consent and mapping.field(name).may_write(target):
             return Hold("Required", f"a record is never created in {TITLE[target]} before its {name} is known", "", target)
@@ -70,20 +80,9 @@ def _unborn(mapping: CompiledMapping, draft: Draft, source: Side) -> Hold | None
     return Hold("Required", f"{TITLE[target]} requires {', '.join(missing)}, and {TITLE[source]} has none", "", target) if missing else None
 
 
-def _read(route: Route, native: Native) -> tuple[Value, SyncError | None]:
-    try:
-        return route.get(native), None
-    except SyncError as error:
-        if error.recovery is not Recovery.HOLD:
-            raise
-        return MISSING, error
-
-
-def _create_special(route: Route, value: Value, error: SyncError | None, draft: Draft, source: Side, traits: Traits) -> None:
-    """What is no plain value on its way: it cannot be read, or is told by the other side alone, or is consent, never wider than proved."""
+def _create_special(route: Route, value: Value, draft: Draft, source: Side, traits: Traits) -> None:
+    """What is no plain value on its way: it is told by the other side alone, or is consent, never wider than proved."""
     field_, target = route.field, other(source)
-    if error is not None:
-        return hold_field(draft, field_, Hold(type(error).__name__, str(error), field_.name, source))
     if value is not MISSING and not is_blank(value):
         draft.view[field_.name] = value
     if route.put is None:
@@ -103,11 +102,11 @@ def _create_special(route: Route, value: Value, error: SyncError | None, draft: 
     return None
 
 
-def _refused(failure: SyncError, draft: Draft, field_: Field, target: Side) -> None:
-    """A value that the other side has no place for holds its field; any other error is a defect and is raised."""
+def _refused(failure: SyncError, draft: Draft, field_: Field, side: Side) -> None:
+    """A value that cannot be read here, or has no place across, holds its field; any other error is a defect and is raised."""
     if failure.recovery is not Recovery.HOLD:
         raise failure
-    hold_field(draft, field_, Hold(type(failure).__name__, str(failure), field_.name, target))
+    hold_field(draft, field_, Hold(type(failure).__name__, str(failure), field_.name, side))
 
 
 def _consent_at_birth(field_: Field, value: Value, state: SideState) -> Value:

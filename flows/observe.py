@@ -80,9 +80,13 @@ def raw_digest(raw: bytes) -> bytes:
 
 def observation(context: Context, side: Side, record: Record, text: bytes, digest: bytes | None) -> Observation:
     """A record with what the store needs to find it again: its digest and match keys."""
-    match = context.mapping.match
-    keys = [match[rank].key[side](record.fields) if rank < len(match) else None for rank in (0, 1)]
-    return Observation(record, digest, keys[0], keys[1], text.decode())
+    return Observation(record, digest, *keys_of(context, side, record), text.decode())
+
+
+def keys_of(context: Context, side: Side, record: Record) -> Sequence[str | None]:
+    """Its first and its second match key, None where it has none."""
+    keys = [match.key[side](record.fields) for match in context.mapping.match]
+    return [*keys, None, None][:2]
 
 
 def whole(context: Context, side: Side, record: Record) -> Observation:

@@ -247,5 +247,6 @@ def _give_back(sender: Sender, error: SyncError) -> None:
 
 def _failed(sender: Sender, row: OutboxRow, error: SyncError) -> Settled:
     """To be decided again after a pause that doubles with every failure, and is never shorter than the vendor's own wish."""
-    delay_s = max(min(FIRST_RETRY_S * 2**row.attempts, LONGEST_RETRY_S), getattr(error, "after_s", None) or 0)
+    attempts = sender.context.sync.attempts(row.contact_id)
+    delay_s = max(min(FIRST_RETRY_S * 2**attempts, LONGEST_RETRY_S), getattr(error, "after_s", None) or 0)
     return Settled(row, f"failed:{type(error).__name__}", retry_at_us=sender.context.clock() + round(delay_s * 1_000_000))

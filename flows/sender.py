@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.observe import digest_of, observation, told, whole
+from flows.observe import digest_of, keys_of, told, whole
 from flows.settings import Context
 from state.echoes import Settled
 from state.outbox import OutboxRow
@@ -53,8 +53,8 @@ def applied(sender: Sender, row: OutboxRow, record: Record | None, ref: str | No
         return Settled(row, "applied", ref=ref or row.ref)
     text = told(record)
     digest = digest_of(record, text) if len(record.fields) == len(sender.spec.native) else None
-    seen = observation(sender.context, sender.side, record, text, digest)
-    return Settled(row, "applied", ref=record.ref, echo=record, digest=digest, keys=(seen.key_1, seen.key_2), text=seen.text)
+    first, second = keys_of(sender.context, sender.side, record)
+    return Settled(row, "applied", ref=record.ref, echo=record, digest=digest, keys=(first, second), text=text.decode())
 
 
 def note_world(sender: Sender, records: Iterable[Record]) -> None:

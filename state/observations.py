@@ -8,7 +8,6 @@ A read older than what we know of the record (a lagging replica) moves nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -22,7 +21,7 @@ from state.scope import Scope
 from state.statements import Connection
 from state.tables import RECORD, SWEPT
 from syncline.cursor import Cursor
-from syncline.records import Record, Side
+from syncline.records import Record, Side, value
 
 OBSERVED = (
     "sync_id", "side", "ref", "key_1", "key_2", "digest", "seen", "liveness", "merged_into", "absorbed", "modified_us", "version", "proof",
@@ -74,7 +73,7 @@ _TOUCH = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Observation:
     """A record as just read, its digest (None when it was not read whole), and its match keys (None where it has none).
 

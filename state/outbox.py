@@ -24,11 +24,10 @@ from syncline.records import SIDES, Side
 # earlier write of this very round may have moved it; but once the record shows more than our own writes, only the one it was decided on.
 _CLAIM = sa.text(
     "SELECT o.id, o.run_id, o.state, o.phase, o.side, o.contact_id, o.kind, o.key, o.ref, o.body, CASE r.dirty WHEN 0 THEN r.version END,"
-    " COALESCE(r.dirty, 0),"
-    " (SELECT MAX(a.attempts) FROM record AS a WHERE a.sync_id = o.sync_id"
-    " AND a.contact_id = o.contact_id) AS attempts FROM outbox AS o LEFT JOIN record AS r ON r.sync_id = o.sync_id AND r.side = o.side"
+    " COALESCE(r.dirty, 0) FROM outbox AS o LEFT JOIN record AS r ON r.sync_id = o.sync_id AND r.side = o.side"
     " AND r.ref = o.ref WHERE o.sync_id = :s AND o.phase = :phase AND o.side = :side ORDER BY o.kind, o.id LIMIT :limit"
 )
+_ATTEMPTS = sa.text("SELECT MAX(attempts) FROM record WHERE sync_id = :s AND contact_id = :contact")
 _SENDING = sa.update(OUTBOX).where(among(OUTBOX.c.id, "ids")).values(state="sending")
 
 
@@ -49,8 +48,7 @@ _decoder = msgspec.json.Decoder(_Body)
 class OutboxRow(msgspec.Struct, frozen=True, gc=False):
     """One intended write. `key` names it for ever; `seqs`: the log entries it carries out; `phase`: 0 consent, 1 everything else.
 
-    `version`: the record's newest known one; `attempts`: how often a write to this contact has failed before; `moved`: its record has shown
-    something else since this was decided.
+    `version`: the record's newest known one; `moved`: its record has shown something else since this was decided.
     """
 
     id: int
@@ -69,7 +67,6 @@ class OutboxRow(msgspec.Struct, frozen=True, gc=False):
     anchor: Mapping[str, Any] = {}
     confirms: tuple[str, ...] = ()
     seqs: tuple[int, ...] = ()
-    attempts: int = 0
     shown: Mapping[str, Any] = {}
     moved: bool = False
 
@@ -92,6 +89,11 @@ class Outbox:
         with self._scope.read() as connection:
             return list(map(_row, connection.execute(_CLAIM, values).cursor.fetchall()))
 
+    def attempts(self, contact_id: int) -> int:
+        """How often writes to this contact have failed since the last that did not."""
+        with self._scope.read() as connection:
+            return connection.execute(_ATTEMPTS, {"s": self._scope.sync_id, "contact": contact_id}).scalar() or 0
+
     def mark_sending(self, ids: Sequence[int]) -> None:
         """These are about to be sent: on disk before the call."""
         with self._scope.write() as connection:
@@ -99,12 +101,12 @@ class Outbox:
 
 
 def _row(row: tuple[Any, ...]) -> OutboxRow:
-    id, run_id, state, phase, side, contact_id, kind, key, ref, text, version, moved, attempts = row
+    id, run_id, state, phase, side, contact_id, kind, key, ref, text, version, moved = row
     try:
         body = _decoder.decode(text)
     except msgspec.DecodeError:
         raise UsageError(f"the database is damaged: outbox {id}, body cannot be read; restore a backup") from None
     return OutboxRow(
         id, run_id, state, phase, SIDES[side], contact_id, kind, key, ref, body.fields, body.consent,
-        body.expect, version or body.version, body.anchor, body.confirms, body.seqs, attempts or 0, body.shown, bool(moved),
+        body.expect, version or body.version, body.anchor, body.confirms, body.seqs, body.shown, bool(moved),
     )  # fmt: skip

@@ -107,6 +107,7 @@ class SyncStore:
         self.commit_chunk = Commits(scope).commit_chunk
         outbox = Outbox(scope)
         self.outbox_size, self.claim, self.mark_sending = outbox.outbox_size, outbox.claim, outbox.mark_sending
+        self.attempts = outbox.attempts
         self.settle = Settling(scope).settle
         holds = Holds(scope)
         self.holds, self.open_holds = holds.holds, holds.open_count

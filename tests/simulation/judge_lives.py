@@ -101,6 +101,11 @@ def nobody_back(case: Case) -> Iterator[Violation]:
 
 
 def _same_contact(case: Case, side: Side, removed: str, made: Effect) -> bool:
-    """Whether what was made is of the contact that lost its record: another record of that person may have waited as a double."""
-    contact, _ = case.contact.get((side, removed), (None, ""))
+    """Whether what was made is of the contact that lost its record: another record of that person may have waited as a double.
+
+    Where the vendor brings the removed record back for the double, the log says whose it was.
+    """
+    entries = (row.entry for row in case.world.engine().sync.entries())
+    left = [entry.contact_id for entry in entries if (entry.kind, entry.rule, entry.side, entry.ref) == ("rebind", "create", side, removed)]
+    contact = left[-1] if left else case.contact.get((side, removed), (None, ""))[0]
     return contact is None or contact == int(made.actor.split("-")[1])

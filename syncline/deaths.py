@@ -89,6 +89,10 @@ def undelete(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, tr
     seen = contact.sides[alive].seen
     if alive in mapping.policy.scope and not mapping.policy.scope[alive](Values(mapping, alive, seen), seen):
         return finish(draft, contact.state)
+    if not may_be_ours(mapping, alive):
+        reason = f"it is live again in {TITLE[alive]}, and the mapping does not bring back what went in {TITLE[dead]}"
+        draft.holds.append(Hold("CannotRestore", reason, "", dead))
+        return finish(draft, contact.state)
     if state.liveness != "archived" or not traits[dead].can_restore:
         reason = f"it is live again in {TITLE[alive]}, and {TITLE[dead]} cannot bring its record back"
         draft.holds.append(Hold("CannotRestore", reason, "", dead))

@@ -5,7 +5,8 @@ Theory of operation. A contact has a record on one side or on both, each live or
     both live                       merge field by field (and, without a base, link)        state becomes active
     one live, none across           create across, if scope and policy allow                active
     one live, one dead, active      the policy of deletes: archive, unlink or keep           deleted or unlinked
-    one live, one dead, otherwise   a tombstone: nothing, unless the dead one was ours       restore when the vendor can
+    one live, one dead, deleted     it came back: restore what we archived, or say that not  restore when the vendor can
+    one live, one dead, unlinked    nothing: they parted                                     as it is
     both dead                       nothing                                                  deleted
 
 Here are the table, its first row and what leaves the scope; `births` has the second row, `deaths` the others; what all of them decide
@@ -20,7 +21,7 @@ from dataclasses import replace
 
 from syncline.births import create
 from syncline.conflict import Evidence
-from syncline.deaths import DEAD, archive, bury_losers, died, may_be_ours, undelete
+from syncline.deaths import DEAD, archive, bury_losers, died, undelete
 from syncline.draft import Draft, evidence_for, finish, hold_field, keep_base, place, settle, updates
 from syncline.log import Entry
 from syncline.mapping import CompiledMapping, Field
@@ -44,7 +45,7 @@ def plan_contact(mapping: CompiledMapping, contact: Contact, traits: Mapping[Sid
         return create(mapping, draft, live[0], traits)
     if len(live) == 1 and contact.state == "active":
         return died(mapping, draft, live[0], dead[0], traits)
-    if len(live) == 1 and contact.state == "deleted" and may_be_ours(mapping, live[0]):
+    if len(live) == 1 and contact.state == "deleted":
         return undelete(mapping, draft, live[0], dead[0], traits)
     if contact.state == "active":
         draft.entries.append(Entry("archive", contact.contact_id, reason="both records are gone"))

@@ -87,7 +87,7 @@ FAULTS = [
     ("without a base silence is an edit", "deaths", "        silent = is_blank(now) or now in field_.rule.silent", "        silent = False"),
     ("a delete is always kept", "deaths", '    if wish == "archive":\n        return finish', '    if wish == "never":\n        return finish'),
     ("a tombstone is no reason not to create", "planner", "if len(live) == 1 and not dead:", "if len(live) == 1:"),
-    ("what people deleted comes back", "planner", " and may_be_ours(mapping, live[0]):", ":"),
+    ("what people deleted comes back", "deaths", "    if not may_be_ours(mapping, alive):", "    if False:"),
     ("a restore out of scope", "deaths", "if alive in mapping.policy.scope and not", "if False and not"),
     ("a restore subscribes", "deaths", "consent.update({name: shadow[name] for name in field_.lenses[dead].names if name in shadow})", 'consent.update({name: "sub" for name in field_.lenses[dead].names})'),
     ("a restore forgets an opt-out", "deaths", "if field_.may_write(dead) and place(order, shown) >", "if False and place(order, shown) >"),

@@ -70,7 +70,7 @@ def digest_of(record: Record, text: bytes, raw: bytes = NO_BYTES) -> bytes:
 
     Those of another mapping need not differ: adopting one forgets every digest.
     """
-    return raw + sha256(b"%b\n%b\n%b" % (record.liveness.encode(), (record.version or "").encode(), text)).digest()[:HALF]
+    return raw + sha256(text + f"{record.liveness}\n{record.version or ''}".encode()).digest()[:HALF]
 
 
 def raw_digest(raw: bytes) -> bytes:

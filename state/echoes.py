@@ -6,13 +6,19 @@ makes the record dirty instead. An echo older than what we know moves nothing bu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from state import codec
 from state.database import Row
 from state.outbox import OutboxRow
 from syncline.plan import Hold
-from syncline.records import MISSING, Native, Record, value
+from syncline.ports import Kind
+from syncline.records import MISSING, Liveness, Native, Record, value
+
+_KEPT: Mapping[Kind, Liveness] = {"archive": "archived", "restore": "live"}
+"""What an archived or restored record is from then on, whatever its echo says."""
 
 _BLANK: tuple[object, ...] = (None, "", [], ())
 
@@ -49,45 +55,68 @@ def shown(sync_id: int, settled: Settled, ref: str, mine: Row | None, there: Row
     row, echo = settled.row, settled.echo
     # A create may bring back a record that somebody else's contact has left behind. Unless it is shown, nothing of that is known any more.
     old = None if row.kind == "create" and echo is None else there or mine
-    base: Row = dict(old) if old is not None else _blank(row)
-    base |= {
+    if old is None:
+        return _first(sync_id, settled, ref)
+    base: Row = dict(old) | {
         "sync_id": sync_id, "ref": ref, "contact_id": row.contact_id, "attempts": 0, "retry_at_us": None, "pair_ref": None,
         "digest": settled.digest,
     }  # fmt: skip
-    if old is not None and ref == row.ref:
+    if ref == row.ref:
         base["contact_id"] = old["contact_id"]  # the record of a contact that was merged into this one stays with it
-    if row.kind in ("archive", "restore"):
-        base["liveness"] = codec.LIVENESS_NO["archived" if row.kind == "archive" else "live"]
+    if row.kind in _KEPT:
+        base["liveness"] = codec.LIVENESS_NO[_KEPT[row.kind]]
     if row.kind == "restore":
         base["dirty"] = 1  # what changed while it was away is merged now that it is back
     if echo is None:
         return base
-    late = old is not None and None not in (old["modified_us"], echo.modified_us) and echo.modified_us < old["modified_us"]
+    late = None not in (old["modified_us"], echo.modified_us) and echo.modified_us < old["modified_us"]
     fields = echo.fields
-    shadow, moved = _shadow(row, fields, mine or there, settled.found)
+    shadow, moved = _shadow(row, fields, mine or old, settled.found)
     base["dirty"] = 1 if late or moved or (row.kind != "create" and base["dirty"] == 1) else 0
     if late:  # the digest too must stay that of what we know, or nobody would notice that the vendor has gone back
         base |= {"shadow": codec.dumps(dict(shadow)), "digest": old["digest"]}
         return base
-    seen = codec.native(old["seen"], f"record {row.side}/{ref}, seen") | dict(fields) if old is not None else fields
-    alike = len(shadow) == len(seen) and shadow == seen
+    seen = codec.native(old["seen"], f"record {row.side}/{ref}, seen") | dict(fields)
     base |= {
-        "seen": (settled.text if seen is fields else "") or codec.dumps(dict(seen)),
-        "shadow": codec.AS_SEEN if alike else codec.dumps(dict(shadow)), "modified_us": echo.modified_us,
-        "version": echo.version, "proof": codec.proof_text(echo.proof) or base["proof"],
+        "seen": codec.dumps(seen), "shadow": _text(shadow, seen), "modified_us": echo.modified_us, "version": echo.version,
+        "proof": codec.proof_text(echo.proof) or base["proof"],
     }  # fmt: skip
     if settled.keys != (None, None):
         base |= {"key_1": settled.keys[0], "key_2": settled.keys[1]}
-    if row.kind not in ("archive", "restore"):
+    if row.kind not in _KEPT:
         base["liveness"] = codec.LIVENESS_NO[echo.liveness]
     if echo.field_times_us:
         base["field_times"] = codec.dumps(echo.field_times_us)
     return base
 
 
+def _first(sync_id: int, settled: Settled, ref: str) -> Row:
+    """The row of a record of which nothing is known but what its echo shows, if there is one: said at once, for births are many."""
+    row, echo = settled.row, settled.echo or Record(ref, {})
+    shadow, moved = _shadow(row, echo.fields, None, settled.found) if settled.echo else (None, False)
+    return {
+        "sync_id": sync_id, "side": codec.SIDE_NO[row.side], "ref": ref, "contact_id": row.contact_id, "digest": settled.digest,
+        "key_1": settled.keys[0], "key_2": settled.keys[1],
+        "seen": settled.text or codec.dumps(dict(echo.fields)), "shadow": shadow if shadow is None else _text(shadow, echo.fields),
+        "liveness": codec.LIVENESS_NO[_KEPT.get(row.kind, echo.liveness)], "modified_us": echo.modified_us, "version": echo.version,
+        "proof": codec.proof_text(echo.proof), "field_times": codec.dumps(echo.field_times_us) if echo.field_times_us else None,
+        "dirty": 1 if moved or row.kind == "restore" else 0, "staged": 0, "attempts": 0, "retry_at_us": None, "pair_ref": None,
+    }  # fmt: skip
+
+
+def _text(shadow: Native, seen: Native) -> str:
+    return codec.AS_SEEN if len(shadow) == len(seen) and shadow == seen else codec.dumps(dict(shadow))
+
+
+@lru_cache(maxsize=512)
+def _beyond(shown: tuple[str, ...], fields: tuple[str, ...], consent: tuple[str, ...]) -> tuple[str, ...]:
+    """Names that are shown and were not sent. Cached: a mapping's records come with few sets of names."""
+    return tuple(name for name in shown if name not in fields and name not in consent)
+
+
 def _shadow(row: OutboxRow, fields: Native, old: Row | None, found: bool) -> tuple[Native, bool]:
     """(shadow after the write, whether the echo shows something that is not ours: an edit, or a value the vendor gave a new record)."""
-    unsent = [name for name in fields if name not in row.fields and name not in row.consent]
+    unsent = _beyond(tuple(fields), tuple(row.fields), tuple(row.consent))
     if row.kind == "create" or old is None:
         # Consent is written apart, after the birth: what the record does not show is no agreement, and is judged again. So is any
         # field of a record that was only found later: somebody may have edited it since.
@@ -103,13 +132,6 @@ def _shadow(row: OutboxRow, fields: Native, old: Row | None, found: bool) -> tup
     if row.kind != "restore":  # there the base stays: a stricter consent that went along is agreed, and logged, in the next round
         shadow |= {name: value for name, value in fields.items() if name not in unsent}
     return shadow, any(seen.get(name, MISSING) != fields[name] for name in unsent)
-
-
-def _blank(row: OutboxRow) -> Row:
-    return {
-        "side": codec.SIDE_NO[row.side], "key_1": None, "key_2": None, "seen": "{}", "shadow": None, "liveness": codec.LIVE,
-        "modified_us": None, "version": None, "proof": None, "field_times": None, "dirty": 0, "staged": 0,
-    }  # fmt: skip
 
 
 def shadow_of(row: Row, where: str) -> Row:

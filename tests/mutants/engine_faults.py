@@ -43,7 +43,7 @@ ENGINE_FAULTS = [
     Fault("what was swept is not forgotten", OBSERVATIONS, '"DELETE FROM swept WHERE sync_id = :s AND side = :side"', '"DELETE FROM swept WHERE sync_id = :s AND side = :side AND 1 = 0"'),
     Fault("held contacts are never touched again", OBSERVATIONS, "            for statement in _TOUCH:", "            for statement in ():", ("tests/e2e/test_cases_fields.py::test_B_08_an_option_the_vendor_refuses_holds_its_field_until_it_is_there",)),
     Fault("a restored backup brings its base along", OBSERVATIONS, "        if force:\n            connection.execute(_NO_BASE", "        if False:\n            connection.execute(_NO_BASE", ("tests/e2e/test_cases_operations.py::test_H_05_approved_it_is_merged_anew_and_nothing_newer_is_lost",)),
-    Fault("digests without the life of a record", OBSERVE, "(record.liveness.encode(), ", '(b"", '),
+    Fault("digests without the life of a record", OBSERVE, 'f"{record.liveness}\\n', 'f"\\n'),
     Fault("a failed poll is passed over", OBSERVE, "    if failure is not None:\n        raise failure", "    if failure is not None:\n        return", ("tests/e2e/test_cases_faults.py::test_E_06_a_token_that_expires_while_listing_stops_the_run_and_the_next_goes_on_from_its_page",)),
     Fault("a listing finds no deletes", OBSERVE, "        _find_deletes(context, side, found)", "        pass"),
     Fault("an emptied side goes on", OBSERVE, "if emptied(before, listed) and", "if False and", ("tests/e2e/test_cases_operations.py::test_H_01_an_empty_first_page_stops_the_run_before_any_delete",)),

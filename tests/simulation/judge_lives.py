@@ -89,7 +89,8 @@ def nobody_back(case: Case) -> Iterator[Violation]:
         if effect.op in ("archive", "remove") and effect.actor == "people":
             made = anew.get((other(side), effect.who))  # and no round has heard of that yet: two acts in no order that shows
             heard = made is None or any(made < began and ended < effect.at_us for began, ended in case.world.heard)
-            gone[key] = effect.ref if heard else ""
+            known = case.world.vendors[side].first_shown.get(effect.ref, effect.at_us) < effect.at_us  # else nobody was there for us
+            gone[key] = effect.ref if heard and known else ""
         if effect.actor == "people" and effect.op == "create":
             anew[key] = effect.at_us
         if effect.actor in ("people", "vendor") and effect.op in ("create", "undelete", "restored", "convert"):

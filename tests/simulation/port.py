@@ -110,6 +110,7 @@ class Port:
 
     def _shown(self, rec: Rec, fields: Sequence[str], bare: bool = False) -> Record:
         """A record as this vendor shows it, without the fields that we may not see just now."""
+        self.vendor.first_shown.setdefault(rec.ref, self.vendor.now())
         native = {} if bare else {name: rec.fields.get(name) for name in fields if name not in self._hidden}
         times = {name: at for name, at in rec.times.items() if name in native} if self.profile.field_times else None
         version = str(rec.stamp_us) if self.capabilities.versions else None

@@ -60,6 +60,8 @@ class Vendor:
         self.effects: list[Effect] = []
         self.born: dict[str, str] = {}
         """Change key → record, where a repeated create is recognised by it."""
+        self.first_shown: dict[str, int] = {}
+        """Record → when we were first shown it."""
         self.removed: set[str] = set()
         self.ever: dict[str, set[str]] = {}
         """Field → all values it ever truly had in any record."""

@@ -3,7 +3,8 @@
 SQLite: WAL with synchronous=FULL, because "sending" must be on disk before a write leaves the house, and a transaction is a whole page or
 chunk, so the flush costs nothing per record. Python's driver would begin transactions by its own rules; we say BEGIN (IMMEDIATE) ourselves.
 Hot statements are compiled to text once and run by the driver's `executemany`: half the cost of letting SQLAlchemy look at every row.
-Rows given as tuples are bound by position, which costs the driver a third of binding by name.
+Rows given as tuples are bound by position, which costs the driver a third of binding by name; and a column that is null in all of them is
+said once, in the statement.
 """
 
 # ruff: noqa: S608  (statements are put together from literals of this module; values are always bound)
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import NoneType
 from typing import Any
@@ -92,7 +93,8 @@ class Database:
         self.engine = sa.create_engine(self.url, hide_parameters=True, **options)
         dialect: Any = type(self.engine.dialect)
         self._by_position = dialect(paramstyle="qmark" if self.sqlite else "format")
-        self._sql: dict[tuple[int, bool], tuple[Any, str]] = {}
+        self._mark = "?" if self.sqlite else "%s"
+        self._sql: dict[Any, tuple[Any, str]] = {}
         self.statements = statements(self.engine)
         if self.sqlite:
             sa.event.listen(self.engine, "connect", _pragmas)
@@ -110,18 +112,25 @@ class Database:
         with self._named_errors(), self.engine.connect().execution_options(syncline_write=True) as connection, connection.begin():
             yield connection
 
-    def sql(self, statement: sa.ClauseElement, by_position: bool = False) -> str:
-        """The statement's text in this dialect, compiled once. Statements given here live as long as their module."""
-        held = self._sql.get((id(statement), by_position))
-        if held is None:
-            dialect = self._by_position if by_position else self.engine.dialect
-            held = self._sql[id(statement), by_position] = (statement, str(statement.compile(dialect=dialect)))
-        return held[1]
-
     def many(self, connection: Connection, statement: sa.ClauseElement, rows: Sequence[Row | Values]) -> None:
-        """Run a statement for every row: a dict of all its parameters, or a tuple of them in the order the statement names them."""
-        if rows:
-            connection.exec_driver_sql(self.sql(statement, isinstance(rows[0], tuple)), list(rows))
+        """Run a statement for every row: a dict of all its parameters, or a tuple of them in the order the statement names them.
+
+        It is compiled once, and so must live as long as its module.
+        """
+        if not rows:
+            return
+        blank, given = _said_once(rows) if isinstance(rows[0], tuple) else (None, rows)
+        held = self._sql.get((id(statement), blank))
+        if held is None:
+            held = self._sql[id(statement), blank] = (statement, self._text(statement, blank))
+        connection.exec_driver_sql(held[1], list(given))
+
+    def _text(self, statement: sa.ClauseElement, blank: tuple[int, ...] | None) -> str:
+        """The statement in this dialect: by name, or by position with NULL at those `blank`."""
+        if blank is None:
+            return str(statement.compile(dialect=self.engine.dialect))
+        first, *others = str(statement.compile(dialect=self._by_position)).split(self._mark)
+        return first + "".join(("NULL" if at in blank else self._mark) + text for at, text in enumerate(others))
 
     def scrub(self) -> None:
         """After an erasure: leave no old row version behind, neither in the file nor in its journal."""
@@ -143,6 +152,13 @@ class Database:
                 raise
             said = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
             raise UsageError(f"cannot use the database: {said}") from None
+
+
+def _said_once(rows: Sequence[Any]) -> tuple[tuple[int, ...], Iterable[Values]]:
+    """Positions that are null in every row, and the rows without them."""
+    columns = list(zip(*rows, strict=True))
+    blank = tuple(at for at, column in enumerate(columns) if column[0] is None and column.count(None) == len(rows))
+    return blank, zip(*(column for at, column in enumerate(columns) if at not in blank), strict=True) if blank else rows
 
 
 def parse(url: str) -> URL:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
+from state.database import upsert
 from state.store import Store
 from state.tables import HOLD, RECORD
 
 BUILT = sa.select(HOLD.c.code, HOLD.c.reason).where(HOLD.c.open == 1, HOLD.c.sync_id == sa.bindparam("s"))
+COLUMNS = ("sync_id", "side", "ref", "key_1", "key_2", "seen", "liveness", "dirty", "staged", "attempts")
+KEYED = upsert(RECORD, COLUMNS, COLUMNS[:3], COLUMNS[3:])
 CLEARED = sa.update(RECORD).where(RECORD.c.sync_id == sa.bindparam("s")).values(shadow=None)
 
 
@@ -38,3 +41,17 @@ def test_a_value_that_is_missing_is_no_null(store: Store) -> None:
     for statement in (sa.text("SELECT name FROM sync WHERE id = :s"), *([BUILT] * 2)):
         with pytest.raises(Exception, match="s"), scope.read() as connection:
             connection.execute(statement, {})
+
+
+@pytest.mark.parametrize("keys", [(None, None), ("a", None), (None, "b")])
+def test_rows_with_nulls_are_stored_as_given(store: Store, keys: tuple[str | None, str | None]) -> None:
+    scope = store.sync("contacts")._scope
+    wanted = [(str(number), key, 0) for number, key in enumerate(keys)]
+    with scope.write() as connection:
+        for shown in ("x", None):  # the second time over rows that hold something
+            rows = [
+                (scope.sync_id, 0, ref, key if shown is None else shown, None, "{}", 0, 0, 1, attempts) for ref, key, attempts in wanted
+            ]
+            scope.db.many(connection, KEYED, rows)
+    with scope.read() as connection:
+        assert [tuple(row) for row in connection.execute(sa.text("SELECT ref, key_1, attempts FROM record ORDER BY ref"))] == wanted

@@ -107,8 +107,11 @@ class Contacts:
         fresh = []
         for number, member in enumerate(members):
             sides = {side: side_state(row) for side, row in member.items()}
-            held = by_owner(holds, [(side, row.ref) for side, row in member.items()]) if holds else ()
-            fresh.append(Contact(next_id + number, sides, held=frozenset(row.field for row in held)))
+            contact = Contact(next_id + number, sides)
+            if holds:
+                held = by_owner(holds, [(side, row.ref) for side, row in member.items()])
+                contact = replace(contact, held=frozenset(row.field for row in held))
+            fresh.append(contact)
         return fresh
 
     def _load(self, connection: Connection, ids: Sequence[int]) -> list[Contact]:
@@ -166,14 +169,14 @@ def side_state(row: Any) -> SideState:
     """A record's row as the planner reads it."""
     where = f"record {SIDES[row.side]}/{row.ref}"
     return SideState(
-        ref=row.ref,
-        seen=codec.native(row.seen, f"{where}, seen"),
-        shadow=None if row.shadow is None else codec.native(codec.shadow(row.shadow, row.seen), f"{where}, shadow"),
-        liveness=codec.LIVENESSES[row.liveness],
-        modified_us=row.modified_us,
-        version=row.version,
-        proof=None if row.proof is None else codec.proof(row.proof, f"{where}, proof"),
-        field_times_us=None if row.field_times is None else codec.native(row.field_times, f"{where}, field_times"),
+        row.ref,
+        codec.native(row.seen, f"{where}, seen"),
+        None if row.shadow is None else codec.native(codec.shadow(row.shadow, row.seen), f"{where}, shadow"),
+        codec.LIVENESSES[row.liveness],
+        row.modified_us,
+        row.version,
+        None if row.proof is None else codec.proof(row.proof, f"{where}, proof"),
+        None if row.field_times is None else codec.native(row.field_times, f"{where}, field_times"),
     )
 
 

@@ -41,7 +41,8 @@ def create(mapping: CompiledMapping, draft: Draft, source: Side, traits: Mapping
     draft.count("creates")
     held = draft.waiting[source]
     confirms = tuple(name for name in native if name not in held) if held else ALL_SHOWN
-    born = Write(target, "create", None, draft.put[target], draft.consent[target], confirms=confirms, entries=(len(draft.entries) - 1,))
+    number = len(draft.entries) - 1
+    born = Write(target, "create", None, draft.put[target], draft.consent[target], {}, None, {}, confirms, (number,))
     return finish(draft, "active", (born,), {source: state.shadow or {}})  # nothing more is agreed before it is born
 
 

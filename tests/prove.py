@@ -30,10 +30,13 @@ PROMISES = {
     "I10": "links change only by merges, deletes, or people",
     "I11": "nobody is subscribed who said no",
     "I14": "every write has its entry, and the log folds to the tables",
+    "I15": "a changed log shows, and of an erased person nothing is left (one history in eight)",
     "I17": "a write changes something",
     "I18": "no cursor passes a change",
     "I20": "no run does more harm than its limits allow",
     "I21": "what counts as agreed was shown",
+    "I22": "nothing waits for ever",
+    "I-lease": "two engines never write at once",
     "no-crash": "no history ends in a traceback",
     "no-surprise": "nothing is damaged, and no mapping is unusable",
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tests.simulation.case import Case, case_of, pairs
-from tests.simulation.judge_books import all_noted, honest_shadows, no_empty_write, within_limits
+from tests.simulation.judge_books import all_noted, honest_shadows, no_empty_write, nothing_stuck, within_limits
 from tests.simulation.judge_consent import never_widened
 from tests.simulation.judge_lives import everybody_across, nobody_back, nobody_twice, policy_done
 from tests.simulation.judge_values import converged, nothing_buried, nothing_invented, nothing_lost
@@ -21,7 +21,7 @@ Check = Callable[[Case], Iterator[Violation]]
 
 CHECKS: tuple[Check, ...] = (
     converged, nothing_lost, nothing_buried, nothing_invented, nobody_twice, everybody_across, policy_done, nobody_back, never_widened,
-    all_noted, honest_shadows, within_limits, no_empty_write,
+    all_noted, honest_shadows, within_limits, no_empty_write, nothing_stuck,
 )  # fmt: skip
 
 SWEPT = {"permission lost", "vendor restored", "part", "empty", "database restored", "stale"}

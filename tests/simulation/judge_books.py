@@ -1,4 +1,4 @@
-"""I14, I17, I20, I21: what was written is noted, wanted, within limits, and taken from what was shown."""
+"""I14, I17, I20, I21, I22: what was written is noted, wanted, within limits, taken from what was shown; and nothing waits for ever."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
+from flows.push import LONGEST_RETRY_S
 from syncline.records import SIDES
 from tests.simulation.case import Case
 from tests.simulation.mapping import LIMITS
@@ -73,3 +74,15 @@ def no_empty_write(case: Case) -> Iterator[Violation]:
         for (actor, _), changed in writes.items():
             if not changed and not case.world.injected:
                 yield Violation("I17", f"{side}: {actor} changed nothing")
+
+
+def nothing_stuck(case: Case) -> Iterator[Violation]:
+    """I22: once all is quiet nothing is on its way, and whatever is tried again is tried before long."""
+    engine, now_us = case.world.engine(), case.world.now_us
+    if left := engine.sync.outbox_size():
+        yield Violation("I22", f"{left} writes are still on their way")
+    query = sa.text("SELECT side, ref FROM record WHERE retry_at_us > :latest")
+    with engine.store.database.read() as connection:
+        rows = connection.execute(query, {"latest": now_us + LONGEST_RETRY_S * 1_000_000}).all()
+    for row in rows:
+        yield Violation("I22", f"{row.ref} is not tried again within {LONGEST_RETRY_S // 3600} hours")

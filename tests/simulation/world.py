@@ -331,11 +331,11 @@ class World:
         return who
 
     def _first_of(self, side: Side, who: int, key: str, change: Change) -> None:
-        """I9, at the moment a record is made: nobody is made twice."""
+        """I9, at the moment a record is made: nobody is made twice whom our last poll, or our own write, has shown under this address."""
         vendor = self.vendors[side]
         for rec in vendor.of(who):
-            ours = vendor.records[rec.ref][0][1].ref in vendor.born.values()
-            same = address_key(rec.fields.get("email")) == key
-            seen = vendor.records[rec.ref][0][0] <= vendor.polled_us or (ours and not self.restored_database)
-            if same and seen and not vendor.dead_at(rec.ref, vendor.polled_us):  # who was undeleted since is not known to be back
+            first = vendor.records[rec.ref][0][1]
+            ours = first.ref in vendor.born.values() and not self.restored_database
+            known = vendor.indexed(rec.ref, vendor.polled_us) or (first if ours else None)
+            if known is not None and known.life == "live" and address_key(known.fields.get("email")) == key:
                 self.broken("I9", f"{change.key} makes person {who} in {side} again: {rec.ref} is there")

@@ -76,7 +76,7 @@ def shown(sync_id: int, settled: Settled, ref: str, mine: Row | None, there: Row
     if late:  # the digest too must stay that of what we know, or nobody would notice that the vendor has gone back
         base |= {"shadow": codec.dumps(dict(shadow)), "digest": old["digest"]}
         return base
-    seen = codec.native(old["seen"], f"record {row.side}/{ref}, seen") | dict(fields)
+    seen = codec.native(old["seen"], f"record {row.side}/{ref}, seen") | dict(fields.items())
     base |= {
         "seen": codec.dumps(seen), "shadow": _text(shadow, seen), "modified_us": echo.modified_us, "version": echo.version,
         "proof": codec.proof_text(echo.proof) or base["proof"],

@@ -220,7 +220,7 @@ def observed(sync_id: int, side: int, observation: Observation, old: Any | None,
             keys = (old["key_1"], old["key_2"])
         before = codec.native(old["seen"], f"record {side}/{record.ref}, seen")  # a damaged one is noticed before it is overwritten
         if record.liveness != "live" or observation.digest is None:
-            seen = codec.dumps(before | dict(record.fields))
+            seen = codec.dumps(before | dict(record.fields.items()))
     return {
         "sync_id": sync_id, "side": side, "ref": record.ref, "key_1": keys[0], "key_2": keys[1], "digest": observation.digest, "seen": seen,
         "liveness": codec.LIVENESS_NO[record.liveness], "merged_into": record.merged_into,

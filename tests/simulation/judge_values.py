@@ -115,7 +115,7 @@ def nothing_buried(case: Case) -> Iterator[Violation]:
                 for edit in mine:
                     if not edit.engine and any(found not in living for found in marks(edit)) and not _unseen(vendor, edit, effect):
                         yield Violation("I2", f"{side} {effect.ref}: {edit.field} {edit.after!r} was buried by {effect.actor}")
-            if effect.op == "restored":
+            if effect.op in ("restored", "create"):  # a create may bring back what people had archived, and says all of it anew
                 last = _remembered(last, effect.ref)
             if effect.field != "*":
                 last[effect.ref, effect.field] = effect

@@ -111,6 +111,8 @@ class Port:
     def _shown(self, rec: Rec, fields: Sequence[str], bare: bool = False) -> Record:
         """A record as this vendor shows it, without the fields that we may not see just now."""
         self.vendor.first_shown.setdefault(rec.ref, self.vendor.now())
+        if not bare:
+            self.vendor.blind[rec.ref] = frozenset(self._hidden)
         native = {} if bare else {name: rec.fields.get(name) for name in fields if name not in self._hidden}
         times = {name: at for name, at in rec.times.items() if name in native} if self.profile.field_times else None
         version = str(rec.stamp_us) if self.capabilities.versions else None
@@ -299,7 +301,6 @@ class Port:
         if any(address_key(rec.fields.get(name)) != address_key(value) for name, value in change.anchor.items()):
             raise Stale("another address by now")
         if change.kind == "archive":
-            vendor.blind[rec.ref] = frozenset(self._hidden)
             return vendor.live_on(rec, "archived", change.key, "archive")
         self._allowed({**change.fields, **change.consent})
         if change.kind == "consent":

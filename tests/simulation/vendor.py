@@ -71,7 +71,7 @@ class Vendor:
         self.poisoned: int | None = None
         """A person of whom this vendor takes no write at all."""
         self.blind: dict[str, frozenset[str]] = {}
-        """Record → the fields that whoever archived it had no permission to see."""
+        """Record → the fields that we had no permission to see when it was last shown to us."""
         self.lies: dict[str, int] = {}
         """Record → when an older copy of it was last shown."""
         self._number = 0

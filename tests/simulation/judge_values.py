@@ -110,7 +110,7 @@ def nothing_buried(case: Case) -> Iterator[Violation]:
         last: dict[tuple[str, str], Effect] = {}
         for effect in vendor.effects:
             if effect.engine and effect.op == "archive":
-                ignored = {"source", OWN.get(side)} | vendor.blind.get(effect.ref, frozenset())
+                ignored = {"source", OWN.get(side)} | vendor.buried_blind.get(effect.ref, frozenset())
                 mine = [edit for (ref, name), edit in last.items() if ref == effect.ref and name not in ignored]
                 for edit in mine:
                     if not edit.engine and any(found not in living for found in marks(edit)) and not _unseen(vendor, edit, effect):

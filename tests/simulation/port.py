@@ -301,6 +301,7 @@ class Port:
         if any(address_key(rec.fields.get(name)) != address_key(value) for name, value in change.anchor.items()):
             raise Stale("another address by now")
         if change.kind == "archive":
+            vendor.buried_blind[rec.ref] = vendor.blind.get(rec.ref, frozenset()) | self._hidden
             return vendor.live_on(rec, "archived", change.key, "archive")
         self._allowed({**change.fields, **change.consent})
         if change.kind == "consent":

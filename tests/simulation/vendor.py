@@ -72,6 +72,8 @@ class Vendor:
         """A person of whom this vendor takes no write at all."""
         self.blind: dict[str, frozenset[str]] = {}
         """Record → the fields that we had no permission to see when it was last shown to us."""
+        self.buried_blind: dict[str, frozenset[str]] = {}
+        """The same, of records that we archived, as it was then."""
         self.lies: dict[str, int] = {}
         """Record → when an older copy of it was last shown."""
         self._number = 0

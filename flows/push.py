@@ -88,7 +88,7 @@ def _send(sender: Sender, rows: list[OutboxRow], settled: list[Settled]) -> None
             raise Unreachable(f"{sender.connector.title} did not say whether {len(unborn)} records were made; it is asked again") from error
     except SyncError as error:
         if error.recovery is Recovery.RETRY:  # nothing of the rest was written
-            settled += [_failed(sender, row, error) for row in waiting.values()]
+            settled += [_failed(sender, row, error) for row in waiting.values() if not _only_the_key_knows(sender, row, error)]
         raise
     finally:
         _finish(sender, settled)
@@ -97,9 +97,11 @@ def _send(sender: Sender, rows: list[OutboxRow], settled: list[Settled]) -> None
 def _only_the_key_knows(sender: Sender, row: OutboxRow, error: SyncError | None) -> bool:
     """A create without an answer that no look-up can find: it stays marked as sending, and is sent again by the change's own key.
 
-    Decided anew it would have another key, and the record would be made twice.
+    Decided anew it would have another key, and the record would be made twice. Being asked to come later is no answer to the first try.
     """
-    return row.kind == "create" and isinstance(error, OutcomeUnknown) and not sender.connector.capabilities.create_key
+    if row.kind != "create" or error is None or sender.connector.capabilities.create_key:
+        return False
+    return isinstance(error, OutcomeUnknown) or (row.state == "sending" and error.recovery is Recovery.RETRY)
 
 
 def _receipts(sender: Sender, rows: Sequence[OutboxRow]) -> Iterator[Receipt]:

@@ -111,6 +111,7 @@ class Port:
     def _shown(self, rec: Rec, fields: Sequence[str], bare: bool = False) -> Record:
         """A record as this vendor shows it, without the fields that we may not see just now."""
         self.vendor.first_shown.setdefault(rec.ref, self.vendor.now())
+        self.vendor.last_shown[rec.ref] = rec
         if not bare:
             self.vendor.blind[rec.ref] = frozenset(self._hidden)
         native = {} if bare else {name: rec.fields.get(name) for name in fields if name not in self._hidden}
@@ -244,8 +245,12 @@ class Port:
                 raise Unreachable("no answer")
 
     def _spoilt(self, change: Change) -> Receipt:
-        """One bad item in an answer that is good on the whole: refused for a while, or asked to come again."""
-        error: SyncError = RateLimited("this one later", after_s=20) if self.vendor.rng.random() < 0.5 else Rejected("not this one")
+        """One bad item in an answer that is good on the whole: refused for a while, or asked to come again.
+
+        Who knows a create by its key knows whom it made, and so refuses it no more.
+        """
+        later = self.vendor.rng.random() < 0.5 or change.key in self.vendor.born
+        error: SyncError = RateLimited("this one later", after_s=20) if later else Rejected("not this one")
         return Receipt(change.key, change.ref, error=error)
 
     def _written(self, change: Change, fields: Sequence[str]) -> Receipt:

@@ -62,6 +62,8 @@ class Vendor:
         """Change key → record, where a repeated create is recognised by it."""
         self.first_shown: dict[str, int] = {}
         """Record → when we were first shown it."""
+        self.last_shown: dict[str, Rec] = {}
+        """Record → the version of it that we were shown last."""
         self.removed: set[str] = set()
         self.ever: dict[str, set[str]] = {}
         """Field → all values it ever truly had in any record."""

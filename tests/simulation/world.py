@@ -25,7 +25,7 @@ from tests.simulation.mapping import loaded
 from tests.simulation.port import Fault, Port
 from tests.simulation.profiles import PROFILES, sized
 from tests.simulation.scratch import empty_database, scratch
-from tests.simulation.vendor import Vendor
+from tests.simulation.vendor import Rec, Vendor
 from tests.simulation.words import address_key
 
 Step = Mapping[str, Any]
@@ -331,11 +331,14 @@ class World:
         return who
 
     def _first_of(self, side: Side, who: int, key: str, change: Change) -> None:
-        """I9, at the moment a record is made: nobody is made twice whom our last poll, or our own write, has shown under this address."""
+        """I9, at the moment a record is made: nobody is made twice whom we were, or could be, shown alive under this address."""
         vendor = self.vendors[side]
         for rec in vendor.of(who):
-            first = vendor.records[rec.ref][0][1]
-            ours = first.ref in vendor.born.values() and not self.restored_database
-            known = vendor.indexed(rec.ref, vendor.polled_us) or (first if ours else None)
-            if known is not None and known.life == "live" and address_key(known.fields.get("email")) == key:
+            looks = (vendor.last_shown.get(rec.ref), vendor.indexed(rec.ref, vendor.polled_us))
+            known = max((look for look in looks if look is not None), key=lambda look: look.stamp_us, default=None)
+            if known is not None and known.life == "live" and address_key(known.fields.get("email")) == key and self._heard_of(vendor, rec):
                 self.broken("I9", f"{change.key} makes person {who} in {side} again: {rec.ref} is there")
+
+    def _heard_of(self, vendor: Vendor, rec: Rec) -> bool:
+        """Whether the engine may be asked to remember it: not the echo of what a database restored from yesterday has forgotten."""
+        return not (self.restored_database and rec.ref in vendor.born.values())

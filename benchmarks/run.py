@@ -23,7 +23,7 @@ SIZES = "10000,100000"
 LARGE = 50_000
 """From here on one round is enough by itself: minutes even out what a busy moment does to seconds."""
 
-ROUNDS = 3
+ROUNDS = 5
 
 
 def measure(size: int, names: Sequence[str], rounds: int, console: Console) -> list[Result]:

@@ -3,8 +3,8 @@
 SQLite: WAL with synchronous=FULL, because "sending" must be on disk before a write leaves the house, and a transaction is a whole page or
 chunk, so the flush costs nothing per record. Python's driver would begin transactions by its own rules; we say BEGIN (IMMEDIATE) ourselves.
 Hot statements are compiled to text once and run by the driver's `executemany`: half the cost of letting SQLAlchemy look at every row.
-Rows given as tuples are bound by position, which costs the driver a third of binding by name; and a column that is null in all of them is
-said once, in the statement.
+Rows given as tuples are bound by position, which costs the driver a third of binding by name; and SQLite inserts them a block at a time,
+each value that all of them share bound once: a step and a bind take its mutex and ours.
 """
 
 # ruff: noqa: S608  (statements are put together from literals of this module; values are always bound)
@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, count
 from types import NoneType
 from typing import Any
 
@@ -36,8 +37,12 @@ PRAGMAS = (
 sqlite3.register_adapter(bytes, bytes)
 sqlite3.register_adapter(NoneType, {}.get)
 
+BLOCK = 50
+"""Rows inserted by one statement: more gain nothing, and a page of a vendor's is a few of them."""
+
 Row = dict[str, Any]
 Values = tuple[Any, ...]
+Alike = tuple[int, ...]
 
 
 class each(FunctionElement[Any]):
@@ -93,7 +98,6 @@ class Database:
         self.engine = sa.create_engine(self.url, hide_parameters=True, **options)
         dialect: Any = type(self.engine.dialect)
         self._by_position = dialect(paramstyle="qmark" if self.sqlite else "format")
-        self._mark = "?" if self.sqlite else "%s"
         self._sql: dict[Any, tuple[Any, str]] = {}
         self.statements = statements(self.engine)
         if self.sqlite:
@@ -117,20 +121,28 @@ class Database:
 
         It is compiled once, and so must live as long as its module.
         """
-        if not rows:
-            return
-        blank, given = _said_once(rows) if isinstance(rows[0], tuple) else (None, rows)
-        held = self._sql.get((id(statement), blank))
-        if held is None:
-            held = self._sql[id(statement), blank] = (statement, self._text(statement, blank))
-        connection.exec_driver_sql(held[1], list(given))
+        if rows and isinstance(rows[0], dict):
+            connection.exec_driver_sql(self._kept(statement, self.engine.dialect), list(rows))
+        elif rows:
+            self._by_place(connection, statement, rows)
 
-    def _text(self, statement: sa.ClauseElement, blank: tuple[int, ...] | None) -> str:
-        """The statement in this dialect: by name, or by position with NULL at those `blank`."""
-        if blank is None:
-            return str(statement.compile(dialect=self.engine.dialect))
-        first, *others = str(statement.compile(dialect=self._by_position)).split(self._mark)
-        return first + "".join(("NULL" if at in blank else self._mark) + text for at, text in enumerate(others))
+    def _by_place(self, connection: Connection, statement: sa.ClauseElement, rows: Sequence[Any]) -> None:
+        text, width = self._kept(statement, self._by_position), len(rows[0])
+        if self.sqlite and len(rows) >= BLOCK and (one := f"VALUES ({', '.join('?' * width)})") in text:
+            alike, blocks = _blocks(rows)
+            held = self._sql.get((id(statement), alike))
+            if held is None:
+                held = self._sql[id(statement), alike] = (statement, text.replace(one, _numbered(width, alike)))
+            connection.exec_driver_sql(held[1], blocks)
+            rows = rows[len(blocks) * BLOCK :]
+        if rows:
+            connection.exec_driver_sql(text, list(rows))
+
+    def _kept(self, statement: sa.ClauseElement, dialect: Any) -> str:
+        held = self._sql.get(id(statement))
+        if held is None:
+            held = self._sql[id(statement)] = (statement, str(statement.compile(dialect=dialect)))
+        return held[1]
 
     def scrub(self) -> None:
         """After an erasure: leave no old row version behind, neither in the file nor in its journal."""
@@ -154,11 +166,21 @@ class Database:
             raise UsageError(f"cannot use the database: {said}") from None
 
 
-def _said_once(rows: Sequence[Any]) -> tuple[tuple[int, ...], Iterable[Values]]:
-    """Positions that are null in every row, and the rows without them."""
+def _blocks(rows: Sequence[Any]) -> tuple[Alike, list[Values]]:
+    """Positions that hold the same in every row; and the values of each whole block: those first, then what is left of its rows."""
     columns = list(zip(*rows, strict=True))
-    blank = tuple(at for at, column in enumerate(columns) if column[0] is None and column.count(None) == len(rows))
-    return blank, zip(*(column for at, column in enumerate(columns) if at not in blank), strict=True) if blank else rows
+    alike = tuple(at for at, column in enumerate(columns) if column.count(column[0]) == len(rows))
+    shared = tuple(rows[0][at] for at in alike)
+    left = list(zip(*(column for at, column in enumerate(columns) if at not in alike), strict=True))
+    starts = range(0, len(rows) - len(rows) % BLOCK, BLOCK)
+    return alike, [(*shared, *chain.from_iterable(left[start : start + BLOCK])) for start in starts]
+
+
+def _numbered(width: int, alike: Alike) -> str:
+    """The VALUES of a block of rows, for what `_blocks` gives."""
+    shared, following = {at: number for number, at in enumerate(alike, 1)}, count(len(alike) + 1)
+    rows = ([f"?{shared[at] if at in shared else next(following)}" for at in range(width)] for _ in range(BLOCK))
+    return "VALUES " + ", ".join(f"({', '.join(row)})" for row in rows)
 
 
 def parse(url: str) -> URL:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from state.database import upsert
+from state.database import BLOCK, upsert
 from state.store import Store
 from state.tables import HOLD, RECORD
 
@@ -55,3 +55,17 @@ def test_rows_with_nulls_are_stored_as_given(store: Store, keys: tuple[str | Non
             scope.db.many(connection, KEYED, rows)
     with scope.read() as connection:
         assert [tuple(row) for row in connection.execute(sa.text("SELECT ref, key_1, attempts FROM record ORDER BY ref"))] == wanted
+
+
+@pytest.mark.parametrize("many", [BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7])
+@pytest.mark.parametrize("kinds", [1, 2])
+def test_rows_of_any_number_are_stored_in_their_order(store: Store, many: int, kinds: int) -> None:
+    """Whatever all of them share, and also where the last of a ref's rows is to stay."""
+    scope = store.sync("contacts")._scope
+    refs = [f"{number:05}" for number in range(many)]
+    rows = [(scope.sync_id, 0, ref, None, f"k{at % kinds}", "{}", 0, 1, 1, at) for at, ref in enumerate(refs)]
+    with scope.write() as connection:
+        scope.db.many(connection, KEYED, [(*row[:-1], -1) for row in rows] + rows)
+    with scope.read() as connection:
+        found = connection.execute(sa.text("SELECT ref, key_1, key_2, attempts FROM record ORDER BY ref"))
+        assert [tuple(row) for row in found] == [(ref, None, f"k{at % kinds}", at) for at, ref in enumerate(refs)]

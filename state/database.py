@@ -87,7 +87,11 @@ def insert(table: sa.Table, columns: Sequence[str]) -> sa.TextClause:
 
 
 class Database:
-    """One database. Safe to share between threads; every transaction has its own connection."""
+    """One database. Safe to share between threads; every transaction has its own connection.
+
+    Connections to a file stay open between transactions: taking one from the pool and giving it back costs more than a small statement.
+    Those to a server go back to the pool, which asks whether they still stand.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = parse(url)
@@ -100,6 +104,7 @@ class Database:
         self._by_position = dialect(paramstyle="qmark" if self.sqlite else "format")
         self._sql: dict[Any, tuple[Any, str]] = {}
         self.statements = statements(self.engine)
+        self._idle: dict[bool, list[sa.Connection]] = {False: [], True: []}
         if self.sqlite:
             sa.event.listen(self.engine, "connect", _pragmas)
             sa.event.listen(self.engine, "begin", _begin)
@@ -107,14 +112,31 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """One view of the database. Raises UsageError when it cannot be used (gone, locked, full, damaged)."""
-        with self._named_errors(), self.engine.connect() as connection, connection.begin():
+        with self._named_errors(), self._connection(write=False) as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """One transaction that takes SQLite's write lock at once, so that it can never fail half-way for want of it."""
-        with self._named_errors(), self.engine.connect().execution_options(syncline_write=True) as connection, connection.begin():
+        with self._named_errors(), self._connection(write=True) as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def _connection(self, write: bool) -> Iterator[sa.Connection]:
+        idle = self._idle[write]
+        try:
+            connection = idle.pop()
+        except IndexError:
+            connection = self.engine.connect().execution_options(syncline_write=write)
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        if self.sqlite:
+            idle.append(connection)
+        else:
+            connection.close()
 
     def many(self, connection: Connection, statement: sa.ClauseElement, rows: Sequence[Row | Values]) -> None:
         """Run a statement for every row: a dict of all its parameters, or a tuple of them in the order the statement names them.
@@ -150,6 +172,9 @@ class Database:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)" if self.sqlite else "VACUUM")
 
     def close(self) -> None:
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()
         self.engine.dispose()
 
     @contextmanager

@@ -336,7 +336,8 @@ class World:
         for rec in vendor.of(who):
             looks = (vendor.last_shown.get(rec.ref), vendor.indexed(rec.ref, vendor.polled_us))
             known = max((look for look in looks if look is not None), key=lambda look: look.stamp_us, default=None)
-            if known is not None and known.life == "live" and address_key(known.fields.get("email")) == key and self._heard_of(vendor, rec):
+            same = known is not None and {address_key(look.fields.get("email")) for look in (known, rec)} == {key}
+            if known is not None and known.life == "live" and same and self._heard_of(vendor, rec):
                 self.broken("I9", f"{change.key} makes person {who} in {side} again: {rec.ref} is there")
 
     def _heard_of(self, vendor: Vendor, rec: Rec) -> bool:

@@ -99,7 +99,7 @@ ENGINE_FAULTS = [
     Fault("the other side is confirmed though it moved", SETTLING, 'or not row.confirms or (far["dirty"] == 1 and not row.shown):', "or not row.confirms:", ("tests/state/test_pushing.py::test_who_was_edited_while_the_other_record_was_made_has_no_base",)),
     Fault("what the other side shows by now is confirmed", SETTLING, "        showed = row.shown or seen\n", "        showed = seen\n", ("tests/state/test_pushing.py::test_a_base_is_what_was_carried_across_and_not_a_newer_edit",)),
     Fault("what no echo has shown counts as agreed", SETTLING, '        if settled.echo is not None or row.kind == "archive":', "        if True:"),
-    Fault("a create without an echo keeps what its record was", ECHOES, 'None if row.kind == "create" and echo is None else there or mine', "there or mine"),
+    Fault("a create without an echo keeps what its record was", ECHOES, 'None if row.kind == "create" and echo is None else there or mine', "there or mine", ("tests/state/test_pushing.py::test_a_create_without_an_echo_says_nothing_of_what_its_record_was",)),
     Fault("what is sent again is sent without the lease", PUSH, "        sender.context.sync.mark_sending([row.id])  #", "        pass  #"),
     Fault("a create sent again shows nobody's edit", PUSH, 'return replace(done, found=True) if row.kind == "create" and row.state == "sending" else done', "return done"),
     Fault("a create that is asked to come later gets another key", PUSH, ' or (row.state == "sending" and error.recovery is Recovery.RETRY)', ""),

@@ -288,6 +288,17 @@ def test_a_create_that_meets_anothers_record_is_held_and_links_nothing(sync: Syn
     assert sync.verify().problems == ()
 
 
+def test_a_create_without_an_echo_says_nothing_of_what_its_record_was(sync: SyncStore) -> None:
+    """The vendor may have brought an archived record of somebody else back: its old values agree with nobody."""
+    run_id, contact_id = created(sync)
+    linked(sync, "bob")
+    sync.stage("marketing", [seen("m-bob", "bob", at_us=500, liveness="archived")])
+    row = next(row for row in outbox(sync) if row.contact_id == contact_id)
+    sync.settle(run_id, [Settled(row, "applied", ref="m-bob")], 2_000)
+    state = load(sync, contact_id).sides["marketing"]
+    assert (dict(state.seen), state.shadow, state.liveness) == ({}, None, "live")
+
+
 def test_a_created_record_that_a_poll_has_met_already_is_the_same_one(sync: SyncStore) -> None:
     run_id, contact_id = created(sync)
     [row] = outbox(sync)

@@ -170,10 +170,10 @@ class _Batch:
             number += 1
             key = f"{base}-{number}"
         self._keys.add(key)
-        body = {
-            "fields": write.fields, "consent": write.consent, "expect": write.expect, "version": write.version, "anchor": write.anchor,
-            "confirms": write.confirms, "shown": write.shown, "seqs": [first + index for index in write.entries],
-        }  # fmt: skip
+        body = (  # in the order of the outbox's `_Body`
+            write.fields, write.consent, write.expect, write.version, write.anchor, write.confirms,
+            [first + index for index in write.entries], write.shown,
+        )  # fmt: skip
         return (
             self._scope.sync_id, self._run_id, "ready", 0 if write.kind == "consent" else 1, codec.SIDE_NO[write.side], plan.contact_id,
             write.kind, write.ref, key, codec.packed(body),

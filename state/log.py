@@ -95,8 +95,8 @@ def _about(ref: str | None, reason: str) -> str:
     return f"{ref or ''}\x1f{reason}"
 
 
-class StoredEntry(msgspec.Struct, gc=False):
-    """An `Entry` on its way from a stored plan to the log: its values stay the text they are stored as."""
+class StoredEntry(msgspec.Struct, array_like=True, gc=False):
+    """An `Entry` on its way from a stored plan to the log, in its order: its values stay the text they are stored as."""
 
     kind: str
     contact_id: int | None

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from state import codec
 from state.cursors import save_cursor
-from state.database import Row, among, each, upsert
+from state.database import Row, among, each, insert, upsert
 from state.queries import CONTACTS, RECORDS, records
 from state.scope import Scope
 from state.statements import Connection
@@ -30,7 +30,7 @@ OBSERVED = (
 STAGE = upsert(RECORD, OBSERVED, OBSERVED[:3], OBSERVED[3:])
 _values = itemgetter(*OBSERVED)
 _NEXT = sa.text("UPDATE sync SET staged = staged + 1 WHERE id = :s RETURNING staged")
-_SWEPT = sa.insert(SWEPT)
+_SWEPT = insert(SWEPT, ("sync_id", "side", "refs", "live"))
 _DIGESTS = sa.select(RECORD.c.ref, RECORD.c.digest, RECORD.c.liveness).where(
     RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("side"), among(RECORD.c.ref, "refs"), RECORD.c.digest.is_not(None)
 )

@@ -31,7 +31,7 @@ _ATTEMPTS = sa.text("SELECT MAX(attempts) FROM record WHERE sync_id = :s AND con
 _SENDING = sa.update(OUTBOX).where(among(OUTBOX.c.id, "ids")).values(state="sending")
 
 
-class _Body(msgspec.Struct, gc=False):
+class _Body(msgspec.Struct, array_like=True, gc=False):
     fields: dict[str, Any]
     consent: dict[str, Any]
     expect: dict[str, Any]
@@ -39,7 +39,7 @@ class _Body(msgspec.Struct, gc=False):
     anchor: dict[str, Any]
     confirms: tuple[str, ...]
     seqs: tuple[int, ...]
-    shown: dict[str, Any] = {}
+    shown: dict[str, Any]
 
 
 _decoder = msgspec.json.Decoder(_Body)

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from operator import attrgetter
+from typing import Any, get_type_hints
 
 import msgspec
 import sqlalchemy as sa
+from msgspec import structs
 
 from state import codec
+from state.database import insert
 from state.log import StoredEntry
 from state.scope import Scope
 from state.tables import PLAN_CHUNK
@@ -25,7 +28,7 @@ TOTALS = ("creates", "updates", "archives", "blanks", "unsubscribes", "overwrite
 BIRTHS = ("create", "link")
 """Entries that begin a contact's story: they say its refs and its view."""
 
-_INSERT = sa.insert(PLAN_CHUNK)
+_INSERT = insert(PLAN_CHUNK, PLAN_CHUNK.columns.keys())
 _CHUNKS = sa.text("SELECT number, body FROM plan_chunk WHERE sync_id = :s AND run_id = :run AND number > :after ORDER BY number LIMIT 1")
 _TOTALS = sa.text(
     f"SELECT {', '.join(f'COALESCE(SUM({name}), 0) AS {name}' for name in ('contacts', *TOTALS))}"
@@ -33,8 +36,8 @@ _TOTALS = sa.text(
 )
 
 
-class StoredWrite(msgspec.Struct, gc=False):
-    """A `Write` of a stored plan, its values still text."""
+class StoredWrite(msgspec.Struct, array_like=True, gc=False):
+    """A `Write` of a stored plan, in its order; its values still text."""
 
     side: Side
     kind: Kind
@@ -46,7 +49,7 @@ class StoredWrite(msgspec.Struct, gc=False):
     anchor: msgspec.Raw
     confirms: msgspec.Raw
     entries: tuple[int, ...]
-    shown: msgspec.Raw = msgspec.Raw(b"{}")
+    shown: msgspec.Raw
 
 
 class StoredPlan(msgspec.Struct, array_like=True, gc=False):
@@ -64,6 +67,16 @@ class StoredPlan(msgspec.Struct, array_like=True, gc=False):
     holds: tuple[Hold, ...]
 
 
+def _listed(kind: type) -> Any:
+    """A struct with the fields of one of the kernel's values, that JSON holds as an array."""
+    return msgspec.defstruct(kind.__name__, list(get_type_hints(kind).items()), array_like=True)
+
+
+_Entry, _Write = _listed(Entry), _listed(Write)
+_entry, _write = attrgetter(*_Entry.__struct_fields__), attrgetter(*_Write.__struct_fields__)
+_NEW = _Entry.__struct_fields__.index("new")
+
+
 class _Shown(msgspec.Struct, array_like=True):
     """`ContactPlan` as JSON holds it: the kernel's `Value` also allows MISSING, which has no JSON."""
 
@@ -74,8 +87,8 @@ class _Shown(msgspec.Struct, array_like=True):
     view: dict[str, codec.Canonical]
     agreed_us: dict[str, int]
     shadows: dict[Side, Native]
-    entries: tuple[Entry, ...]
-    writes: tuple[Write, ...]
+    entries: tuple[_Entry, ...]
+    writes: tuple[_Write, ...]
     holds: tuple[Hold, ...]
     totals: dict[str, int]
 
@@ -110,29 +123,25 @@ class Chunk(Sequence[ContactPlan]):
 
 def _lean(plan: ContactPlan) -> tuple[Any, ...]:
     """What is stored, in the order of `StoredPlan`. A birth's entry says the refs and the view that its plan says: stored once."""
-    entries: tuple[Entry, ...] = plan.entries
-    if entries and entries[0].kind in BIRTHS and entries[0].new == {"refs": plan.refs, "view": plan.view}:
-        entries = (_saying(entries[0], None), *entries[1:])
+    entries = [_entry(entry) for entry in plan.entries]
+    if entries and plan.entries[0].kind in BIRTHS and plan.entries[0].new == {"refs": plan.refs, "view": plan.view}:
+        entries[0] = (*entries[0][:_NEW], None, *entries[0][_NEW + 1 :])
     return (
-        plan.contact_id, plan.new, plan.state, plan.refs, plan.view, plan.agreed_us, plan.shadows, entries, plan.writes, plan.holds,
-        plan.totals,
+        plan.contact_id, plan.new, plan.state, plan.refs, plan.view, plan.agreed_us, plan.shadows, entries,
+        [_write(write) for write in plan.writes], plan.holds, plan.totals,
     )  # fmt: skip
 
 
 def _whole(plan: _Shown) -> ContactPlan:
     """The inverse of `_lean`."""
-    said = {"refs": plan.refs, "view": plan.view}
-    entries = (_saying(entry, said) if entry.kind in BIRTHS and entry.new is None else entry for entry in plan.entries)
+    for entry in plan.entries:
+        if entry.kind in BIRTHS and entry.new is None:
+            entry.new = {"refs": plan.refs, "view": plan.view}
     return ContactPlan(
-        plan.contact_id, plan.new, plan.state, plan.refs, plan.view, plan.agreed_us, plan.shadows, tuple(entries), plan.writes, plan.holds,
-        plan.totals,
+        plan.contact_id, plan.new, plan.state, plan.refs, plan.view, plan.agreed_us, plan.shadows,
+        tuple(Entry(*structs.astuple(entry)) for entry in plan.entries),
+        tuple(Write(*structs.astuple(write)) for write in plan.writes), plan.holds, plan.totals,
     )  # fmt: skip
-
-
-def _saying(entry: Entry, new: Any) -> Entry:
-    return Entry(
-        entry.kind, entry.contact_id, entry.field, entry.side, entry.ref, entry.old, new, entry.rule, entry.evidence, entry.reason, entry.to
-    )
 
 
 class Plans:

@@ -92,8 +92,8 @@ class World:
         self.injected: Counter[str] = Counter()
         self.violations: list[Violation] = []
         self.reports: list[Report] = []
-        self.died = False
-        """Since the last report."""
+        self.overtaken = False
+        """Since the last report a round has died, or the mapping or the database is another: what it asked may be nobody's question now."""
         self.heard: list[tuple[int, int]] = []
         """When rounds that read both sides whole began and ended."""
         self.approved: set[int] = set()
@@ -163,14 +163,14 @@ class World:
         if approve is not None:
             self.approved |= {approve, report.run_id}
         self.reports.append(report)
-        self.died = False
+        self.overtaken = False
         if report.error is None and kind != "retry":
             self.heard.append((began_us, self.now_us))
         return report
 
     def _reborn(self) -> None:
         """What the dying program did to the database after that moment never happened."""
-        self.died = True
+        self.overtaken = True
         self.drop_context()
         for end in ON_DISK:
             Path(f"{self.database}{end}").unlink(missing_ok=True)
@@ -266,12 +266,15 @@ class World:
                 self.broken("I-lease", f"the engine that lost its lease ended with {report.error!r}")
 
     def _approve(self, step: Step) -> None:
-        """The operator says yes to whatever the last round asked. One that died since may have gone on without it: then nothing waits."""
-        if self.reports and asks(self.reports[-1]) and not (self.died and not self._waits(self.reports[-1])):
+        """The operator says yes to whatever the last round asked, unless it is overtaken and nothing waits any more."""
+        if self.reports and asks(self.reports[-1]) and not (self.overtaken and not self._waits(self.reports[-1])):
             self.round("sync", approve=self.reports[-1].run_id)
 
     def _waits(self, report: Report) -> bool:
-        return isinstance(report.error, CursorRegressed) or self.engine().sync.plan_exists(report.run_id)
+        if isinstance(report.error, CursorRegressed):
+            return True
+        engine, run = self.engine(), self.engine().sync.run(report.run_id)
+        return run is not None and run.mapping_version == engine.mapping.version and engine.sync.plan_exists(report.run_id)
 
     def _wait(self, step: Step) -> None:
         self.now_us += step["s"] * S
@@ -286,6 +289,7 @@ class World:
 
     def _remap(self, step: Step) -> None:
         self.injected["mapping edited"] += 1
+        self.overtaken = True
         self.drop_context()
         self.variant = step["variant"]
 
@@ -308,6 +312,7 @@ class World:
         """The engine's database as it was when it was last saved; its log of what came after is gone with it."""
         if (self.folder / "yesterday").exists():
             self.injected["database restored"] += 1
+            self.overtaken = True
             self.old_logs.append(self.log_text())
             self.drop_context()
             for end in ("-wal", "-shm"):

@@ -63,7 +63,9 @@ _ACROSS = sa.text(
 _PAIR = sa.text("UPDATE record SET pair_ref = :pair_ref, dirty = 1 WHERE sync_id = :sync_id AND side = :side AND ref = :ref")
 _JOIN = sa.text("UPDATE record SET contact_id = :contact_id, dirty = 1 WHERE sync_id = :sync_id AND side = :side AND ref = :ref")
 _REPLACED = sa.text(
-    "UPDATE record SET contact_id = NULL WHERE sync_id = :sync_id AND contact_id = :contact_id AND side = :side AND ref <> :ref"
+    # Who leaves a contact leaves what was agreed: should it come back, its partner has agreed with others since.
+    "UPDATE record SET contact_id = NULL, shadow = NULL"
+    " WHERE sync_id = :sync_id AND contact_id = :contact_id AND side = :side AND ref <> :ref"
 )
 _ACTIVE = sa.text("UPDATE contact SET state = 'active' WHERE sync_id = :sync_id AND id = :contact_id")
 _WAIT = sa.text("UPDATE record SET dirty = 2, pair_ref = NULL WHERE sync_id = :sync_id AND side = :side AND ref = :ref")

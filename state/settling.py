@@ -47,7 +47,7 @@ _AS_SEEN = (
     .values(shadow=codec.AS_SEEN)
 )
 _DETACH = sa.text(
-    "UPDATE record SET contact_id = NULL, dirty = 0, liveness = CASE WHEN liveness = 0 THEN 2 ELSE liveness END"
+    "UPDATE record SET contact_id = NULL, shadow = NULL, dirty = 0, liveness = CASE WHEN liveness = 0 THEN 2 ELSE liveness END"
     " WHERE sync_id = :sync_id AND side = :side AND ref = :ref"
 )
 _AGAIN = sa.text(

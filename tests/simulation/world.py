@@ -25,7 +25,7 @@ from tests.simulation.mapping import loaded
 from tests.simulation.port import Fault, Port
 from tests.simulation.profiles import PROFILES, sized
 from tests.simulation.scratch import empty_database, scratch
-from tests.simulation.vendor import Rec, Vendor
+from tests.simulation.vendor import Vendor
 from tests.simulation.words import address_key
 
 Step = Mapping[str, Any]
@@ -319,6 +319,8 @@ class World:
                 Path(f"{self.database}{end}").unlink(missing_ok=True)
             shutil.copy(self.folder / "yesterday", self.database)
             self.restored_database = True
+            for vendor in self.vendors.values():
+                vendor.last_shown.clear()
 
     # ---- looking
 
@@ -339,12 +341,10 @@ class World:
         """I9, at the moment a record is made: nobody is made twice whom we were, or could be, shown alive under this address."""
         vendor = self.vendors[side]
         for rec in vendor.of(who):
-            looks = (vendor.last_shown.get(rec.ref), vendor.indexed(rec.ref, vendor.polled_us))
+            looks = [vendor.last_shown.get(rec.ref)]
+            if not self.restored_database:  # that has forgotten what it was shown, and a poll does not show all of it again
+                looks.append(vendor.indexed(rec.ref, vendor.polled_us))
             known = max((look for look in looks if look is not None), key=lambda look: look.stamp_us, default=None)
             same = known is not None and {address_key(look.fields.get("email")) for look in (known, rec)} == {key}
-            if known is not None and known.life == "live" and same and self._heard_of(vendor, rec):
+            if known is not None and known.life == "live" and same:
                 self.broken("I9", f"{change.key} makes person {who} in {side} again: {rec.ref} is there")
-
-    def _heard_of(self, vendor: Vendor, rec: Rec) -> bool:
-        """Whether the engine may be asked to remember it: not the echo of what a database restored from yesterday has forgotten."""
-        return not (self.restored_database and rec.ref in vendor.born.values())

@@ -29,7 +29,7 @@ from syncline.errors import UsageError
 
 PRAGMAS = (
     # Rows are a kilobyte or two: large pages hold them with less waste, and are written less often in a first load. Must come first.
-    "page_size=16384", "journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "cache_size=-6000",
+    "page_size=16384", "journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "cache_size=-10000",
     "secure_delete=ON", "temp_store=MEMORY",
 )  # fmt: skip
 
@@ -90,6 +90,7 @@ class Database:
     """One database. Safe to share between threads; every transaction has its own connection.
 
     Connections to a file stay open between transactions: taking one from the pool and giving it back costs more than a small statement.
+    The last one used is the next: what one connection writes is in its own cache, and makes every other's void.
     Those to a server go back to the pool, which asks whether they still stand.
     """
 
@@ -104,7 +105,7 @@ class Database:
         self._by_position = dialect(paramstyle="qmark" if self.sqlite else "format")
         self._sql: dict[Any, tuple[Any, str]] = {}
         self.statements = statements(self.engine)
-        self._idle: dict[bool, list[sa.Connection]] = {False: [], True: []}
+        self._idle: list[sa.Connection] = []
         if self.sqlite:
             sa.event.listen(self.engine, "connect", _pragmas)
             sa.event.listen(self.engine, "begin", _begin)
@@ -123,18 +124,17 @@ class Database:
 
     @contextmanager
     def _connection(self, write: bool) -> Iterator[sa.Connection]:
-        idle = self._idle[write]
         try:
-            connection = idle.pop()
+            connection = self._idle.pop()
         except IndexError:
-            connection = self.engine.connect().execution_options(syncline_write=write)
+            connection = self.engine.connect()
         try:
-            yield connection
+            yield connection.execution_options(syncline_write=write)
         except BaseException:
             connection.close()
             raise
         if self.sqlite:
-            idle.append(connection)
+            self._idle.append(connection)
         else:
             connection.close()
 
@@ -172,9 +172,8 @@ class Database:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)" if self.sqlite else "VACUUM")
 
     def close(self) -> None:
-        for idle in self._idle.values():
-            while idle:
-                idle.pop().close()
+        while self._idle:
+            self._idle.pop().close()
         self.engine.dispose()
 
     @contextmanager

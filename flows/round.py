@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from flows.listings import judge
 from flows.observe import Observed, observe
 from flows.progress import Progress, Silent
 from flows.push import Pushed, push
@@ -160,7 +161,8 @@ def _observe_and_decide(context: Context, report: Report, mapping_changed: bool,
         full = report.kind == "sweep" or mapping_changed or accept
         if report.kind == "sweep":
             context.sync.touch_held()
-        report.observed = observe(context, full=full, progress=progress, accept=accept)
+        report.observed = observe(context, full=full, progress=progress)
+        judge(context, report.observed, sweep=full, accept=accept)
     report.paired, report.ambiguous = match(context, report.run_id)
     # Plans that wait for an admin stay for an hour of five-minute runs; the first one that is committed ends the others.
     context.sync.drop_plan(keep=[run.id for run in context.sync.runs(KEPT_RUNS) if run.status == "stopped"])

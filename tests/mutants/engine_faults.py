@@ -30,7 +30,7 @@ class Fault(NamedTuple):
         return source.replace(self.old, self.new)
 
 
-OBSERVE, PUSH, RECHECK, SENDER = "flows.observe", "flows.push", "flows.recheck", "flows.sender"
+OBSERVE, LISTINGS, PUSH, RECHECK, SENDER = "flows.observe", "flows.listings", "flows.push", "flows.recheck", "flows.sender"
 RECONCILE, ROUND, SETTINGS = "flows.reconcile", "flows.round", "flows.settings"
 SETTLING, ECHOES, COMMITS, MATCHING, MERGING = "state.settling", "state.echoes", "state.commits", "state.matching", "state.merging"
 OBSERVATIONS, CONTACTS, RUNS, LEASE, SCOPE = "state.observations", "state.contacts", "state.runs", "state.lease", "state.scope"
@@ -45,10 +45,10 @@ ENGINE_FAULTS = [
     Fault("a restored backup brings its base along", OBSERVATIONS, "        if force:\n            connection.execute(_NO_BASE", "        if False:\n            connection.execute(_NO_BASE", ("tests/e2e/test_cases_operations.py::test_H_05_approved_it_is_merged_anew_and_nothing_newer_is_lost",)),
     Fault("digests without the life of a record", OBSERVE, 'f"{record.liveness}\\n', 'f"\\n'),
     Fault("a failed poll is passed over", OBSERVE, "    if failure is not None:\n        raise failure", "    if failure is not None:\n        return", ("tests/e2e/test_cases_faults.py::test_E_06_a_token_that_expires_while_listing_stops_the_run_and_the_next_goes_on_from_its_page",)),
-    Fault("a listing finds no deletes", OBSERVE, "        _find_deletes(context, side, found)", "        pass"),
-    Fault("an emptied side goes on", OBSERVE, "if emptied(before, listed) and", "if False and", ("tests/e2e/test_cases_operations.py::test_H_01_an_empty_first_page_stops_the_run_before_any_delete",)),
-    Fault("a listing is believed whatever it shows", OBSERVE, "            context.sync.go_back(side,", "            context.sync.stage(side, (), each.ended) or (side,", ("tests/e2e/test_cases_operations.py::test_H_01_edits_that_an_emptied_listing_did_not_show_are_still_polled",)),
-    Fault("a restored backup is taken for edits", OBSERVE, "    if len(still) > FLOOR and not accept:", "    if False:", ("tests/e2e/test_cases_operations.py::test_H_05_a_restored_backup_stops_the_run_before_anything_is_written",)),
+    Fault("a listing finds no deletes", LISTINGS, "        _find_deletes(context, side, found)", "        pass"),
+    Fault("an emptied side goes on", LISTINGS, "if emptied(before, listed) and", "if False and", ("tests/e2e/test_cases_operations.py::test_H_01_an_empty_first_page_stops_the_run_before_any_delete",)),
+    Fault("a listing is believed whatever it shows", LISTINGS, "            context.sync.go_back(side,", "            context.sync.stage(side, (), each.ended) or (side,", ("tests/e2e/test_cases_operations.py::test_H_01_edits_that_an_emptied_listing_did_not_show_are_still_polled",)),
+    Fault("a restored backup is taken for edits", LISTINGS, "    if len(still) > FLOOR and not accept:", "    if False:", ("tests/e2e/test_cases_operations.py::test_H_05_a_restored_backup_stops_the_run_before_anything_is_written",)),
     # ---- match
     Fault("a whole contact takes another record in", MATCHING, "row.contact_id, bool(row.partner))", "row.contact_id, False)"),
     Fault("people are linked by address each run", MATCHING, "return Candidate(SIDES[row.side], row.ref, row.contact_id, bool(row.partner))", "return Candidate(SIDES[row.side], row.ref)"),

@@ -45,10 +45,14 @@ def _first_load(twins: Twins, home: Path) -> None:
 
 @pytest.fixture(scope="session")
 def scheduled_run(project: PrefectServer) -> dict[str, Any]:
-    """The first run that the schedule itself started and that has ended."""
+    """The first run of the main flow that the schedule itself started and that has ended."""
 
     def ended() -> dict[str, Any] | None:
-        wanted = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}, "deployment_id": {"is_null_": False}}}
+        # By name: the schedule of the retries may come round first, and a retry reads no records.
+        wanted = {
+            "flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}},
+            "deployments": {"name": {"any_": ["contacts"]}},
+        }
         runs = project.api("flow_runs/filter", wanted)
         return next((run for run in runs if run["auto_scheduled"]), None)
 

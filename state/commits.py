@@ -47,7 +47,7 @@ _HEARD = (
 )
 """Records merged into these contacts' own have had their say."""
 
-_OUTBOX = insert(OUTBOX, ("sync_id", "run_id", "state", "phase", "side", "contact_id", "kind", "ref", "key", "body"))
+_OUTBOX = insert(OUTBOX, ("sync_id", "run_id", "phase", "side", "contact_id", "kind", "ref", "key", "body"))
 
 
 class Commits:
@@ -175,7 +175,7 @@ class _Batch:
             [first + index for index in write.entries], write.shown,
         )  # fmt: skip
         return (
-            self._scope.sync_id, self._run_id, "ready", 0 if write.kind == "consent" else 1, codec.SIDE_NO[write.side], plan.contact_id,
+            self._scope.sync_id, self._run_id, 0 if write.kind == "consent" else 1, codec.SIDE_NO[write.side], plan.contact_id,
             write.kind, write.ref, key, codec.packed(body),
         )  # fmt: skip
 

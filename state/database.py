@@ -28,9 +28,12 @@ from state.statements import Connection, statements
 from syncline.errors import UsageError
 
 PRAGMAS = (
-    # Rows are a kilobyte or two: large pages hold them with less waste, and are written less often in a first load. Must come first.
-    "page_size=16384", "journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "cache_size=-10000",
+    # Rows are a kilobyte or two, and a vendor's refs may come in any order: a page holds a few rows, and few pages are written for one ref.
+    # Must come first.
+    "page_size=8192", "journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "cache_size=-10000",
     "secure_delete=ON", "temp_store=MEMORY",
+    # 64 MB of journal: the pages that a first load writes again and again reach the database once for many times.
+    "wal_autocheckpoint=8000",
 )  # fmt: skip
 
 # The driver asks every null and every blob for a way to adapt it, by looking for two attributes that are not there. These answer at once.

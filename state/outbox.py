@@ -13,9 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from state import codec
-from state.database import among
 from state.scope import Scope
-from state.tables import OUTBOX
 from syncline.errors import UsageError
 from syncline.ports import Kind
 from syncline.records import SIDES, Side
@@ -23,12 +21,13 @@ from syncline.records import SIDES, Side
 # By kind, because a vendor's batch holds one kind: mixed batches would cost a call for each. The version is the record's newest, for an
 # earlier write of this very round may have moved it; but once the record shows more than our own writes, only the one it was decided on.
 _CLAIM = sa.text(
-    "SELECT o.id, o.run_id, o.state, o.phase, o.side, o.contact_id, o.kind, o.key, o.ref, o.body, CASE r.dirty WHEN 0 THEN r.version END,"
-    " COALESCE(r.dirty, 0) FROM outbox AS o LEFT JOIN record AS r ON r.sync_id = o.sync_id AND r.side = o.side"
-    " AND r.ref = o.ref WHERE o.sync_id = :s AND o.phase = :phase AND o.side = :side ORDER BY o.kind, o.id LIMIT :limit"
+    "SELECT o.id, o.run_id, CASE WHEN s.outbox_id IS NULL THEN 'ready' ELSE 'sending' END, o.phase, o.side, o.contact_id, o.kind, o.key,"
+    " o.ref, o.body, CASE r.dirty WHEN 0 THEN r.version END, COALESCE(r.dirty, 0) FROM outbox AS o"
+    " LEFT JOIN record AS r ON r.sync_id = o.sync_id AND r.side = o.side AND r.ref = o.ref LEFT JOIN sent AS s ON s.outbox_id = o.id"
+    " WHERE o.sync_id = :s AND o.phase = :phase AND o.side = :side ORDER BY o.kind, o.id LIMIT :limit"
 )
 _ATTEMPTS = sa.text("SELECT MAX(attempts) FROM record WHERE sync_id = :s AND contact_id = :contact")
-_SENDING = sa.update(OUTBOX).where(among(OUTBOX.c.id, "ids")).values(state="sending")
+_SENDING = sa.text("INSERT INTO sent (outbox_id) VALUES (:id) ON CONFLICT DO NOTHING")
 
 
 class _Body(msgspec.Struct, array_like=True, gc=False):
@@ -97,7 +96,7 @@ class Outbox:
     def mark_sending(self, ids: Sequence[int]) -> None:
         """These are about to be sent: on disk before the call."""
         with self._scope.write() as connection:
-            connection.execute(_SENDING, {"ids": codec.dumps(ids)})
+            self._scope.db.many(connection, _SENDING, [(id,) for id in ids])
 
 
 def _row(row: tuple[Any, ...]) -> OutboxRow:

@@ -39,7 +39,7 @@ _COLUMNS = (
     "field_times", "dirty", "staged", "attempts", "retry_at_us", "pair_ref",
 )  # fmt: skip
 _SHOWN = upsert(RECORD, _COLUMNS, _COLUMNS[:3], _COLUMNS[3:])
-_values = itemgetter(*_COLUMNS)
+_values, _key = itemgetter(*_COLUMNS), itemgetter(1, 2)
 _CONFIRM = sa.text("UPDATE record SET shadow = :shadow WHERE sync_id = :sync_id AND side = :side AND ref = :ref")
 _AS_SEEN = (
     sa.update(RECORD)
@@ -202,6 +202,7 @@ class _Batch:
         return codec.AS_SEEN if shadow == seen else codec.dumps(shadow)
 
     def save(self) -> None:
+        self._rows[_SHOWN].sort(key=_key)  # new refs come in any order, and each page of an index is then visited once
         for statement, rows in self._rows.items():
             self._scope.db.many(self._connection, statement, rows)
         for side, refs in self._as_seen.items():

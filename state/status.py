@@ -17,7 +17,10 @@ _RECORDS = sa.text("SELECT side, liveness, COUNT(*) AS n FROM record WHERE sync_
 _CONTACTS = sa.text("SELECT state, COUNT(*) AS n FROM contact WHERE sync_id = :s GROUP BY state")
 _HOLDS = sa.text("SELECT code, COUNT(*) AS n FROM hold WHERE sync_id = :s AND open = 1 GROUP BY code ORDER BY code")
 _DIRTY = sa.text("SELECT COUNT(*) AS n, MIN(modified_us) AS oldest FROM record WHERE sync_id = :s AND dirty = 1")
-_OUTBOX = sa.text("SELECT state, COUNT(*) AS n FROM outbox WHERE sync_id = :s GROUP BY state")
+_OUTBOX = sa.text(
+    "SELECT COUNT(*) - COUNT(s.outbox_id) AS ready, COUNT(s.outbox_id) AS sending FROM outbox AS o"
+    " LEFT JOIN sent AS s ON s.outbox_id = o.id WHERE o.sync_id = :s"
+)
 _CURSORS = sa.text("SELECT side, at_us, ref, token FROM cursor WHERE sync_id = :s")
 _LEASE = sa.text("SELECT holder, expires_us FROM lease WHERE sync_id = :s AND holder IS NOT NULL")
 _SYNC = sa.text("SELECT mapping_version, log_size FROM sync WHERE id = :s")
@@ -59,7 +62,7 @@ def status(scope: Scope, linked: int) -> Status:
             holds={row.code: row.n for row in rows(_HOLDS)},
             dirty=dirty.n,
             oldest_dirty_us=dirty.oldest,
-            outbox={row.state: row.n for row in rows(_OUTBOX)},
+            outbox={state: n for state, n in rows(_OUTBOX)[0]._asdict().items() if n},
             cursors={SIDES[row.side]: Cursor(row.at_us, row.ref, row.token) for row in rows(_CURSORS)},
             lease=(lease[0].holder, lease[0].expires_us) if lease else None,
             mapping_version=sync.mapping_version,

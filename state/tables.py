@@ -158,7 +158,7 @@ class ChangeLog(SQLModel, table=True):
 
 
 class Outbox(SQLModel, table=True):
-    """One intended write, live. `state`: ready, or sending when it may have been sent. `phase`: 0 consent, 1 everything else."""
+    """One intended write, live. `phase`: 0 consent, 1 everything else."""
 
     __table_args__ = (
         UniqueConstraint("sync_id", "key"),
@@ -168,7 +168,6 @@ class Outbox(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     sync_id: int = _sync()
     run_id: int
-    state: str = _text()
     phase: int = _small()
     side: int = _small()
     contact_id: int = _us()
@@ -176,6 +175,12 @@ class Outbox(SQLModel, table=True):
     ref: str | None = _text(None)
     key: str = _text()
     body: bytes = _blob()
+
+
+class Sent(SQLModel, table=True):
+    """Writes that may have reached the vendor. Beside the outbox, because marking one there would write its whole wide row again."""
+
+    outbox_id: int = Field(foreign_key="outbox.id", ondelete="CASCADE", primary_key=True, sa_column_kwargs={"autoincrement": False})
 
 
 class PlanChunk(SQLModel, table=True):

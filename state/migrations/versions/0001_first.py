@@ -133,7 +133,6 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("sync_id", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.Integer(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
         sa.Column("phase", sa.SmallInteger(), nullable=False),
         sa.Column("side", sa.SmallInteger(), nullable=False),
         sa.Column("contact_id", sa.BigInteger(), nullable=False),
@@ -149,6 +148,12 @@ def upgrade() -> None:
         batch_op.create_index("ix_outbox_claim", ["sync_id", "phase", "side", "kind", "id"], unique=False)
         batch_op.create_index("ix_outbox_contact", ["sync_id", "contact_id"], unique=False)
 
+    op.create_table(
+        "sent",
+        sa.Column("outbox_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["outbox_id"], ["outbox.id"], name=op.f("fk_sent_outbox_id_outbox"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("outbox_id", name=op.f("pk_sent")),
+    )
     op.create_table(
         "plan_chunk",
         sa.Column("sync_id", sa.Integer(), nullable=False),
@@ -269,6 +274,7 @@ def downgrade() -> None:
         "run",
         "record",
         "plan_chunk",
+        "sent",
         "outbox",
         "mapping_version",
         "lease",

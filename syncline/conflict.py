@@ -123,6 +123,11 @@ def _granting_side(d: Dispute) -> Side | None:
     return max(granting, key=lambda s: (_rank(d.rule, d.now[s]), s == d.rule.tie), default=None)
 
 
+def granted(d: Dispute) -> bool:
+    """Whether the person agreed again since `base`, at either side, with all the proof the mapping requires."""
+    return _granting_side(d) is not None
+
+
 def _grants(d: Dispute, grant: Grant, side: Side) -> bool:
     """Not when the other side became more restrictive meanwhile, unless by what a grant asks for: our own write may be behind that."""
     far, proof = other(side), d.evidence.proof.get(side)

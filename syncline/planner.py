@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from syncline.births import create
-from syncline.conflict import Evidence
+from syncline.conflict import Dispute, Evidence, granted
 from syncline.deaths import DEAD, archive, bury_losers, died, undelete
 from syncline.draft import Draft, evidence_for, finish, hold_field, keep_base, place, settle, updates
 from syncline.log import Entry
@@ -99,8 +99,10 @@ def _merge_one(field_: Field, draft: Draft, native: Mapping[Side, Native], trait
         decision = _still_apart(field_, now, native)
     if field_.consent and draft.contact.losers:
         decision = _restricted(field_, draft.contact, decision, now, native)
-    if field_.consent and decision is None:
-        decision = _untold(field_, draft.contact, now, native)
+    if field_.consent and (decision is None or decision.rule == "agreed"):
+        decision = _untold(
+            field_, draft.contact, decision, Dispute(field_.rule, base, now, SIDES, evidence, field_.on_blank, field_.grant), native
+        )
     if field_.consent and decision is not None:
         _date_restriction(field_, draft, decision, now, evidence)
     if MISSING in now.values():
@@ -148,13 +150,21 @@ def _restricted(
     return impose(field_, order[-1], "a record that was merged into this one had opted out", now, native)
 
 
-def _untold(field_: Field, contact: Contact, now: Mapping[Side, Value], native: Mapping[Side, Native]) -> Decision | None:
-    """An agreed opt-out stands until both sides show it: who said so may be merged away by now, and a write of it may have failed."""
+def _untold(field_: Field, contact: Contact, decision: Decision | None, d: Dispute, native: Mapping[Side, Native]) -> Decision | None:
+    """An agreed opt-out stands until both sides show it: who said so may be merged away by now, and a write of it may have failed.
+
+    Nor is it agreement that both show the same again because one took it back before the other had heard of it. What both had shown, and
+    both took back, is people's own doing; and proof counts as ever.
+    """
     order = field_.rule.order
-    if not order or contact.view.get(field_.name) != order[-1] or MISSING in now.values():
-        return None
-    decision = impose(field_, order[-1], "an opt-out was agreed, and not every side shows it yet", now, native)
-    return decision if decision.writes else None
+    if not order or contact.view.get(field_.name) != order[-1] or MISSING in d.now.values():
+        return decision
+    if decision is not None and all(said == order[-1] for said in d.base.values()):
+        return decision
+    if len({field_.canon(value) for value in d.now.values()}) == 1 and granted(replace(d, base=dict.fromkeys(SIDES, order[-1]))):
+        return Decision(field_.name, d.now["crm"], None, "agreed", "the person agreed again, with proof", {})
+    imposed = impose(field_, order[-1], "an opt-out was agreed, and not every side shows it yet", d.now, native)
+    return imposed if imposed.writes else decision
 
 
 # ---------------------------------------------------------------- scope

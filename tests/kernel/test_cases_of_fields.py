@@ -166,6 +166,25 @@ def test_C_proof_older_than_the_opt_out_proves_nothing(kernel: Kernel) -> None:
     assert shown(world, "marketing", "consent") == "sub" and shown(world, "crm", "consent") == "asked"
 
 
+def test_C_an_opt_out_taken_back_before_the_other_side_heard_of_it_stands(kernel: Kernel) -> None:
+    for proof, end in ((False, ("out", "unsub")), (True, ("in", "sub"))):
+        world = linked(kernel)
+        world.edit("crm", "crm", consent="out")
+        world.commit(1, world.plan(1))  # the push of this round is lost
+        world.edit("crm", "crm", consent="in")
+        world.edit("marketing", "marketing", proof=proof, consent="sub")
+        world.until_quiet()
+        assert (shown(world, "crm", "consent"), shown(world, "marketing", "consent")) == end
+
+
+def test_C_what_both_sides_had_shown_and_took_back_is_gone(kernel: Kernel) -> None:
+    world = linked(kernel, ("out", "unsub"))
+    world.edit("crm", "crm", consent="in")
+    world.edit("marketing", "marketing", consent="sub")
+    world.until_quiet()
+    assert (shown(world, "crm", "consent"), shown(world, "marketing", "consent")) == ("in", "sub")
+
+
 def test_C_consent_that_flows_one_way_is_judged_too(kernel: Kernel) -> None:
     world = linked(kernel, ("in", "unsub"))
     one = kernel.merge.merge_field

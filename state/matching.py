@@ -21,6 +21,7 @@ from state import codec
 from state.database import Row, among
 from state.holds import AMBIGUOUS, AMBIGUOUS_HOLDS, Owner, select_holds, settle_holds
 from state.log import Appender, appending, contact_keys
+from state.returned import let_go
 from state.scope import Scope
 from state.statements import Connection
 from state.tables import RECORD
@@ -125,7 +126,7 @@ def _members(key: str) -> sa.Select[Any]:
     )
 
 
-_PASSES = tuple((_shared(key), _plain(key), _odd(key), _members(key)) for key in ("key_1", "key_2"))
+_PASSES = tuple((key, _shared(key), _plain(key), _odd(key), _members(key)) for key in ("key_1", "key_2"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,10 @@ class Matching:
                 connection.execute(statement, s)
             paired, waiting = 0, dict[tuple[Side, str], str]()
             pages = self._pages(connection)
-            for shared, plain, odd, members in _PASSES:
+            for key, shared, plain, odd, members in _PASSES:
+                back = let_go(connection, scope, log, key)
+                self._join(connection, log, back)
+                paired += len(back)
                 crowded = [page for page in pages if connection.execute(shared, s | page).scalar()]
                 for page in crowded:
                     paired += connection.execute(plain, s | page).rowcount

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from state.echoes import Settled
 from state.observations import Observation
 from state.store import Store, SyncStore
 from syncline.identity import Ambiguous, Candidate, Paired, match
+from syncline.log import Entry
 from syncline.records import SIDES, Side
 from tests.state.people import applied, at_rest, commit, decide, linked, outbox, plan_for, record, seen
 
@@ -124,6 +127,61 @@ def test_a_link_holds_although_another_record_matches_better_now(sync: SyncStore
     sync.stage("marketing", [seen("m-new", "ann")])
     assert sync.match_records(5, None).paired == 0
     assert (sync.contact_by("marketing", "m-ann"), sync.contact_by("marketing", "m-new")) == (contact, None)
+
+
+def _ended(sync: SyncStore) -> int:
+    """Ann's contact after she was deleted in the CRM, and archived in marketing for that."""
+    contact_id = linked(sync)
+    for side in SIDES:
+        sync.stage(side, [seen(f"{side[0]}-ann", at_us=200, liveness="archived")])
+    [contact] = decide(sync)
+    run_id = sync.begin_run("sync", 2)
+    commit(sync, run_id, [replace(plan_for(contact), state="deleted", entries=(Entry("archive", contact_id),))])
+    return contact_id
+
+
+def _waits_for_its_record(sync: SyncStore, ref: str) -> int:
+    """A contact of marketing's `ref` whose record across could not be made yet."""
+    run_id = sync.begin_run("sync", 3)
+    sync.stage("marketing", [seen(ref, at_us=300)])
+    sync.match_records(3, run_id)
+    [contact] = decide(sync)
+    commit(sync, run_id, [plan_for(contact)])
+    [row] = outbox(sync)
+    sync.settle(run_id, [Settled(row, "failed:Unreachable", retry_at_us=9_000_000)], 5)
+    return contact.contact_id
+
+
+def test_who_comes_back_joins_the_contact_that_was_made_anew_meanwhile(sync: SyncStore) -> None:
+    old = _ended(sync)
+    new = _waits_for_its_record(sync, "m-new")
+    assert new != old
+    sync.stage("crm", [seen("c-ann", at_us=400)])
+    assert sync.match_records(6, None).paired == 1
+    assert (sync.contact_by("crm", "c-ann"), sync.contact_by("marketing", "m-new"), sync.contact_by("marketing", "m-ann")) == (
+        new,
+        new,
+        old,
+    )
+    assert [(row.entry.kind, row.entry.contact_id) for row in sync.entries()][-2:] == [("rebind", old), ("link", new)]
+    assert sync.verify().problems == ()
+
+
+def test_who_comes_back_stays_where_two_could_be_meant(sync: SyncStore) -> None:
+    old = _ended(sync)
+    _waits_for_its_record(sync, "m-new")
+    linked(sync, "bob")
+    _forget_partner(sync, "m-bob")
+    sync.stage("crm", [seen("c-ann", at_us=400)])
+    assert sync.match_records(6, None).paired == 0
+    assert sync.contact_by("crm", "c-ann") == old
+
+
+def _forget_partner(sync: SyncStore, ref: str) -> None:
+    """Marketing's `ref` shows Ann's address now, and its record across is not there."""
+    sync.stage("marketing", [seen(ref, at_us=500)])
+    with sync._scope.write() as connection:
+        connection.execute(sa.text("DELETE FROM record WHERE ref = 'c-bob'"))
 
 
 def test_the_log_says_nothing_personal_of_a_record_without_a_contact(sync: SyncStore) -> None:

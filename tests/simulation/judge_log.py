@@ -24,7 +24,12 @@ _WHOSE = sa.text("SELECT side, ref, contact_id FROM record WHERE sync_id = 1")
 _CONTACTS = sa.text("SELECT id FROM contact WHERE sync_id = 1 AND state NOT IN ('erased', 'merged') ORDER BY id")
 _HEIRS = sa.text(
     "SELECT DISTINCT heir.id FROM contact AS c JOIN contact AS heir ON heir.sync_id = c.sync_id AND heir.id = c.merged_into"
-    " WHERE c.sync_id = 1 AND c.state = 'erased' AND heir.state <> 'erased'"
+    " WHERE c.sync_id = 1 AND c.state = 'erased' AND heir.state <> 'erased' UNION"
+    " SELECT DISTINCT former.id FROM contact AS former JOIN change_log AS l ON l.sync_id = former.sync_id AND l.contact_id = former.id"
+    " JOIN record AS r ON r.sync_id = l.sync_id AND r.side = l.side AND r.ref = l.ref"
+    " JOIN contact AS c ON c.sync_id = r.sync_id AND c.id = r.contact_id AND c.state = 'erased'"
+    " WHERE former.sync_id = 1 AND former.state <> 'erased' AND EXISTS"
+    " (SELECT 1 FROM record AS own WHERE own.sync_id = 1 AND own.contact_id = former.id AND own.liveness = 0)"
 )
 
 
@@ -69,7 +74,7 @@ def _sound(world: World) -> bool:
 def erased_is_gone(world: World) -> Iterator[Violation]:
     """One person is forgotten: what only their records ever said is in no file any more, and the log still verifies.
 
-    What a vendor's merge gave to somebody who is still there is theirs by now.
+    What a vendor's merge gave to somebody who is still there is theirs by now. So is what one of the records said while it was theirs.
     """
     store, sync = world.engine().store, world.engine().sync
     with store.database.read() as connection:

@@ -32,6 +32,8 @@ from syncline.records import SIDES, Side
 DATABASE = "SYNCLINE_DATABASE_URL"
 CHECKPOINTS = "SYNCLINE_CHECKPOINTS"
 CALL_BUDGET = "SYNCLINE_CALL_BUDGET"
+QUIET = (20_000, 20, 20)
+"""How often the garbage collector looks, once everything is loaded."""
 SCHEMA_AGE_US = 24 * 3600 * 1_000_000
 """How long a described schema is trusted before the next run asks again; a sweep always asks."""
 
@@ -118,9 +120,9 @@ def open_context(mapping_path: str | Path, environ: Mapping[str, str] | None = N
 
 def _quiet_collector() -> None:
     """What is loaded by now stays for good: the collector need not walk through it again and again while pages of records come and go."""
-    if not gc.get_freeze_count():
+    if gc.get_threshold() != QUIET:  # asking how many are frozen would count them one by one
         gc.freeze()
-        gc.set_threshold(20_000, 20, 20)
+        gc.set_threshold(*QUIET)
 
 
 def _call_budget(environ: Mapping[str, str]) -> int | None:

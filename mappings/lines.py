@@ -16,10 +16,10 @@ Finding = tuple[int, str]
 def read_yaml(text: str) -> tuple[Any, dict[Loc, int], list[Finding]]:
     """(data or None, place → line, findings). A key written twice is a finding; its first value is kept, so that all else is judged too."""
     try:
-        root = YAML().compose(text)
         reader = YAML(typ="safe", pure=True)
         reader.allow_duplicate_keys = True
-        data = reader.load(text)
+        root = reader.compose(text)
+        data = root and reader.constructor.construct_document(root)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         return None, {}, [(mark.line + 1 if mark else 1, f"not YAML: {error.problem or error.context}")]

@@ -9,7 +9,6 @@ committed to with each ref replaced by a *seal* under its own contact's key, so 
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from state.queries import KEYS_OF
 from state.scope import Scope
 from state.statements import Connection
 from state.tables import CHANGE_LOG
-from syncline.log import Entry, Frontier, commitment, framed, leaf_hash
+from syncline.log import Entry, Frontier, commitment, framed, keyed, leaf_hash
 from syncline.records import SIDES, Side
 
 COLUMNS = tuple(column.name for column in CHANGE_LOG.columns)
@@ -74,7 +73,7 @@ def _text(value: object) -> str:
 
 def seal(key: bytes, ref: str) -> dict[str, str]:
     """What stands for a ref in a receipt's commitment, and in the receipt itself once its person is erased."""
-    return {"seal": hmac.digest(key, f"seal\x1f{ref}".encode(), "sha256").hex()}
+    return {"seal": keyed(key, f"seal\x1f{ref}").hex()}
 
 
 def sealed(new: Mapping[str, Any], keys: Mapping[int, bytes | None]) -> str:

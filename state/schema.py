@@ -45,7 +45,7 @@ def _create(database: Database) -> None:
     with database.write() as connection:
         _alone(database, connection)
         if _version(connection) is None:
-            SQLModel.metadata.create_all(connection)
+            SQLModel.metadata.create_all(connection, checkfirst=False)
             for statement in _STAMP:
                 connection.execute(sa.text(statement))
 

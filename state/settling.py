@@ -46,6 +46,11 @@ _AS_SEEN = (
     .where(RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("at"), among(RECORD.c.ref, "refs"))
     .values(shadow=codec.AS_SEEN)
 )
+_BORN = (
+    sa.update(RECORD)
+    .where(RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("at"), among(RECORD.c.contact_id, "ids"))
+    .values(shadow=codec.AS_SEEN)
+)
 _DETACH = sa.text(
     "UPDATE record SET contact_id = NULL, shadow = NULL, dirty = 0, liveness = CASE WHEN liveness = 0 THEN 2 ELSE liveness END"
     " WHERE sync_id = :sync_id AND side = :side AND ref = :ref"
@@ -61,11 +66,21 @@ _RESULT = (
     .where(sa.or_(*(CHANGE_LOG.c.result == result for result in SURPASSED)))
     .values(result=sa.bindparam("outcome"))
 )
-_BESIDE = sa.select(
-    *(RECORD.c[name] for name in ("side", "ref", "contact_id", "shadow", "liveness", "dirty", "staged", "attempts")),
-    sa.case((sa.and_(*(RECORD.c.shadow != shadow for shadow in _NOTHING_MORE[1:])), RECORD.c.seen)).label("seen"),
-).where(RECORD.c.sync_id == sa.bindparam("s"), among(RECORD.c.contact_id, "ids"))
-"""The records that a birth is confirmed to: what they show is read only where it is looked at. Nearly all of a first load are such."""
+_HAS_MORE = sa.and_(*(RECORD.c.shadow != shadow for shadow in _NOTHING_MORE[1:]))
+_ODD = (
+    sa.select(RECORD.c.contact_id)
+    .where(RECORD.c.sync_id == sa.bindparam("s"), among(RECORD.c.contact_id, "ids"))
+    .group_by(RECORD.c.contact_id)
+    .having(
+        sa.or_(
+            sa.func.count() != 1,
+            sa.func.max(RECORD.c.dirty) != 0,
+            sa.func.max(RECORD.c.attempts) != 0,
+            sa.func.max(sa.case((_HAS_MORE, 1), else_=0)) != 0,
+        )
+    )
+)
+"""Births that are confirmed to anything but one quiet record without a base. Nearly all of a first load are confirmed to such a one."""
 
 _FIELDS = sa.select(CHANGE_LOG.c.seq, CHANGE_LOG.c.field).where(
     CHANGE_LOG.c.sync_id == sa.bindparam("s"), among(CHANGE_LOG.c.seq, "seqs"), CHANGE_LOG.c.field.is_not(None)
@@ -106,6 +121,8 @@ class _Batch:
         self._scope, self._connection = scope, connection
         self._rows: dict[Any, list[Row | Values]] = {statement: [] for statement in (_SHOWN, _CONFIRM, _DETACH, _CALM, _AGAIN)}
         self._as_seen: dict[int, list[str]] = {number: [] for number in codec.SIDE_NO.values()}
+        self._born: dict[int, list[int]] = {number: [] for number in codec.SIDE_NO.values()}
+        self._plain: set[int] = set()
         self._settled: list[Settled] = []
         self._refs: list[tuple[int, Side, str]] = []
         self._lost: list[tuple[int, Side, str]] = []
@@ -114,12 +131,13 @@ class _Batch:
         self._load(results)
 
     def _load(self, results: Sequence[Settled]) -> None:
+        s = {"s": self._scope.sync_id}
         born = [settled.row.contact_id for settled in results if _is_birth(settled.row)]
-        ids = codec.dumps([settled.row.contact_id for settled in results if not _is_birth(settled.row)])
-        for row in records(self._connection, RECORDS_OF, {"s": self._scope.sync_id, "ids": ids}) if len(born) < len(results) else ():
+        odd = self._connection.execute(_ODD, s | {"ids": codec.dumps(born)}).scalars() if born else ()
+        self._plain = set(born).difference(odd, (settled.row.contact_id for settled in results if not _is_birth(settled.row)))
+        ids = [settled.row.contact_id for settled in results if settled.row.contact_id not in self._plain]
+        for row in records(self._connection, RECORDS_OF, s | {"ids": codec.dumps(ids)}) if ids else ():
             self._know(row._asdict())
-        for row in self._connection.execute(_BESIDE, {"s": self._scope.sync_id, "ids": codec.dumps(born)}) if born else ():
-            self._of.setdefault(row.contact_id, []).append(row._asdict())
         for side, number in codec.SIDE_NO.items():
             refs = {s.ref for s in results if s.ref is not None and s.row.side == side and (number, s.ref) not in self._known}
             values = {"s": self._scope.sync_id, "side": number, "refs": codec.dumps(sorted(refs))}
@@ -182,6 +200,9 @@ class _Batch:
         Not from what it shows by now: that may be an edit. Nor does the old base stay: who took an edit back since would seem unchanged.
         """
         across = codec.SIDE_NO[other(row.side)]
+        if row.contact_id in self._plain:
+            self._born[across].append(row.contact_id)
+            return
         far = _best([record for record in self._of.get(row.contact_id, ()) if record["side"] == across])
         if far is None or not row.confirms or (far["dirty"] == 1 and not row.shown):
             return
@@ -208,6 +229,9 @@ class _Batch:
         for side, refs in self._as_seen.items():
             if refs:
                 self._connection.execute(_AS_SEEN, {"s": self._scope.sync_id, "at": side, "refs": codec.dumps(refs)})
+        for side, ids in self._born.items():
+            if ids:
+                self._connection.execute(_BORN, {"s": self._scope.sync_id, "at": side, "ids": codec.dumps(ids)})
         self._connection.execute(_DONE, {"ids": codec.dumps([settled.row.id for settled in self._settled])})
 
     def log(self, log: Appender, now_us: int, run_id: int) -> None:

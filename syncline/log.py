@@ -12,7 +12,6 @@ states the results by sequence number, and the entry's `result` column is only a
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -49,7 +48,12 @@ class Entry:
 
 def commitment(key: bytes, old: str, new: str, ref: str) -> bytes:
     """32 bytes that fix an entry's personal values without showing them. `old`/`new`: the stored JSON text; `key`: the contact's secret."""
-    return hmac.digest(key, f"{old}\x1f{new}\x1f{ref}".encode(), "sha256")
+    return keyed(key, f"{old}\x1f{new}\x1f{ref}")
+
+
+def keyed(key: bytes, text: str) -> bytes:
+    """Keyed BLAKE2b-256 (RFC 7693), which is a MAC by design: an HMAC around a short text costs three times as much."""
+    return hashlib.blake2b(text.encode(), digest_size=32, key=key).digest()
 
 
 def framed(columns: Iterable[str]) -> str:

@@ -125,7 +125,7 @@ FAULTS = [
     ("children the other way round", "log", "carry = node_hash(self.nodes.pop(), carry)", "carry = node_hash(carry, self.nodes.pop())"),
     ("the root forgets a tree", "log", "for node in reversed(self.nodes[:-1]):", "for node in reversed(self.nodes[1:-1]):"),
     ("columns run together", "log", 'f"{len(text)}:{text}"', "text"),
-    ("an unkeyed commitment", "log", 'hmac.digest(key,', 'hmac.digest(b"",'),
+    ("an unkeyed commitment", "log", 'digest_size=32, key=key', 'digest_size=32'),
     ("a rebind is not folded", "log", "contact.refs[entry.side] = entry.new", "pass"),
     ("an unknown outcome is retried blindly", "errors", '    """A write was sent and no answer came: it may or may not have been applied."""\n\n    recovery = Recovery.REREAD', '    recovery = Recovery.RETRY'),
 ]  # fmt: skip

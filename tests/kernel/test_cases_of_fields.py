@@ -177,6 +177,18 @@ def test_C_an_opt_out_taken_back_before_the_other_side_heard_of_it_stands(kernel
         assert (shown(world, "crm", "consent"), shown(world, "marketing", "consent")) == end
 
 
+def test_C_an_opt_out_that_a_link_found_stands_though_it_is_taken_back_before_it_was_told(kernel: Kernel) -> None:
+    world = World(kernel, mapping(kernel, crm="full"))
+    for side, word in zip(SIDES, ("out", "sub"), strict=True):
+        blank = dict.fromkeys(world.mapping.sides[side].native)
+        world.add(side, side, **blank | {"email": "ann@people.example", "consent": word})
+    world._match()
+    world.commit(1, world.plan(1))  # the push of this round is lost
+    world.edit("crm", "crm", consent="in")
+    world.until_quiet()
+    assert (shown(world, "crm", "consent"), shown(world, "marketing", "consent")) == ("out", "unsub")
+
+
 def test_C_what_both_sides_had_shown_and_took_back_is_gone(kernel: Kernel) -> None:
     world = linked(kernel, ("out", "unsub"))
     world.edit("crm", "crm", consent="in")

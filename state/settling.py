@@ -223,6 +223,8 @@ class _Batch:
         return codec.AS_SEEN if shadow == seen else codec.dumps(shadow)
 
     def save(self) -> None:
+        # First, so that what comes takes the pages that go: an emptied page is written too.
+        self._connection.execute(_DONE, {"ids": codec.dumps([settled.row.id for settled in self._settled])})
         self._rows[_SHOWN].sort(key=_key)  # new refs come in any order, and each page of an index is then visited once
         for statement, rows in self._rows.items():
             self._scope.db.many(self._connection, statement, rows)
@@ -232,7 +234,6 @@ class _Batch:
         for side, ids in self._born.items():
             if ids:
                 self._connection.execute(_BORN, {"s": self._scope.sync_id, "at": side, "ids": codec.dumps(ids)})
-        self._connection.execute(_DONE, {"ids": codec.dumps([settled.row.id for settled in self._settled])})
 
     def log(self, log: Appender, now_us: int, run_id: int) -> None:
         """One receipt for the batch, its results copied into the entries; and the holds."""

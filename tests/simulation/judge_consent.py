@@ -40,7 +40,7 @@ def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
             return
         for effect, following in zip(said, [*said[1:], None], strict=True):
             alone = following is not None and (following.at_us < joined_us or not _lived(far, partner, following.at_us))
-            if effect.actor == "people" and effect.after == words["out"] and not alone and _heard(case, effect, following):
+            if effect.actor == "people" and effect.after == words["out"] and not alone and _heard(case, side, effect, following):
                 refused = max(refused, effect.at_us)
             if effect.actor == "people" and "in" in words and effect.after == words["in"]:
                 agreed = max(agreed, effect.at_us)
@@ -77,7 +77,9 @@ def _consents(vendor: Vendor, ref: str) -> list[Effect]:
     return [*born, *(effect for effect in mine if effect.field == "consent" or effect.op == "restored")]
 
 
-def _heard(case: Case, said: Effect, following: Effect | None) -> bool:
-    """Whether a whole round went by while it stood."""
+def _heard(case: Case, side: Side, said: Effect, following: Effect | None) -> bool:
+    """Whether a whole round went by while it stood, and was not shown an older copy."""
     until = following.at_us if following is not None else case.world.now_us
-    return any(said.shown_us < began and ended < until for began, ended in case.world.heard)
+    lies = case.world.vendors[side].lies.get(said.ref, ())
+    rounds = ((began, ended) for began, ended in case.world.heard if not any(began <= lie <= ended for lie in lies))
+    return any(said.shown_us < began and ended < until for began, ended in rounds)

@@ -66,13 +66,14 @@ def _explained(case: Case, name: str, crm: Rec, marketing: Rec) -> bool:
     if case.waits("crm", crm, name) or case.waits("marketing", marketing, name):
         return True
     blank = [rec for rec in (crm, marketing) if not rec.fields[name]]
-    return bool(blank) and name not in CLEARS and name != "consent" and any(_blanked(case, rec, name) for rec in blank)
+    people = {crm.who, marketing.who}
+    return bool(blank) and name not in CLEARS and name != "consent" and any(_blanked(case, rec, people, name) for rec in blank)
 
 
-def _blanked(case: Case, rec: Rec, name: str) -> bool:
-    """Somebody emptied it, or the vendor's backup did: under this mapping, that says nothing."""
+def _blanked(case: Case, rec: Rec, people: set[int], name: str) -> bool:
+    """Somebody emptied it, or the vendor's backup did: under this mapping, that says nothing. A merge may have brought two people here."""
     side = next(side for side, vendor in case.world.vendors.items() if rec.ref in vendor.records)
-    effects = [effect for effect in case.world.vendors[side].effects if effect.who == rec.who]
+    effects = [effect for effect in case.world.vendors[side].effects if effect.who in people]
     return any(effect.op == "restored" or (effect.field == name and not effect.after and effect.before) for effect in effects)
 
 
@@ -139,8 +140,8 @@ def _unseen(vendor: Vendor, edit: Effect, write: Effect) -> bool:
     if vendor.profile.capabilities.recheck == "delta_poll":
         looked_us = vendor.polls[bisect_right(vendor.polls, write.at_us) - 1]
         return edit.shown_us > looked_us or (not vendor.profile.shows_dead and vendor.dead_at(edit.ref, looked_us))
-    lie = vendor.lies.get(write.ref, 0)
-    return vendor.profile.capabilities.recheck == "batch_read" and edit.at_us <= lie <= write.at_us
+    lied = any(edit.at_us <= lie <= write.at_us for lie in vendor.lies.get(write.ref, ()))
+    return vendor.profile.capabilities.recheck == "batch_read" and lied
 
 
 def nothing_invented(case: Case) -> Iterator[Violation]:

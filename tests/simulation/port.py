@@ -187,7 +187,7 @@ class Port:
         """What an older copy shows, where there is one; noted, for whoever believes it cannot know better."""
         old = self.vendor.older(ref) if kind == "stale" and self.profile.stale and ref in self.vendor.records else None
         if old is not None:
-            self.vendor.lies[ref] = self.vendor.now()
+            self.vendor.lies[ref].append(self.vendor.now())
         return old
 
     def read(self, object: str, fields: tuple[str, ...], refs: Sequence[str]) -> Iterator[Record]:

@@ -7,6 +7,7 @@ A record's versions are immutable; its history is the list of them, each with th
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -76,8 +77,8 @@ class Vendor:
         """Record → the fields that we had no permission to see when it was last shown to us."""
         self.buried_blind: dict[str, frozenset[str]] = {}
         """The same, of records that we archived, as it was then."""
-        self.lies: dict[str, int] = {}
-        """Record → when an older copy of it was last shown."""
+        self.lies: dict[str, list[int]] = defaultdict(list)
+        """Record → when older copies of it were shown."""
         self._number = 0
 
     # ---- what is true

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from benchmarks.measure import Cost
 from benchmarks.workloads import Sample, echo_bound
@@ -22,12 +23,14 @@ PEAK_MB = 120.0
 class Result:
     """A workload at one size over all rounds: the least CPU of either, the most memory and calls.
 
+    `ratio`: the middle one of the rounds' own. A machine that others use too is now faster, now slower: within a round both meet the same.
     `floor_s`, `engine_s`: the CPU that is compared. `floor_whole_s`, `engine_whole_s`: that of the whole processes.
     """
 
     workload: str
     size: int
     rounds: int
+    ratio: float
     floor_s: float
     engine_s: float
     floor_whole_s: float
@@ -40,10 +43,6 @@ class Result:
     again_calls: int | None
     again_writes: int | None
     problems: tuple[str, ...]
-
-    @property
-    def ratio(self) -> float:
-        return self.engine_s / self.floor_s
 
     @property
     def calls_ratio(self) -> float:
@@ -71,6 +70,7 @@ def result_of(size: int, samples: Sequence[Sample]) -> Result:
         workload=last.workload,
         size=size,
         rounds=len(samples),
+        ratio=median(_compared_s(last.workload, s.engine) / _compared_s(last.workload, s.floor) for s in samples),
         floor_s=min(_compared_s(last.workload, s.floor) for s in samples),
         engine_s=min(_compared_s(last.workload, s.engine) for s in samples),
         floor_whole_s=min(s.floor.cpu_s for s in samples),

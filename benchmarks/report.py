@@ -45,7 +45,7 @@ def show(results: Sequence[Result], goals: Sequence[Goal], console: Console) -> 
 
 
 def as_json(results: Sequence[Result], goals: Sequence[Goal]) -> str:
-    told = {"results": [asdict(r) | {"ratio": r.ratio} for r in results], "goals": [asdict(g) | {"met": g.met} for g in goals]}
+    told = {"results": [asdict(r) for r in results], "goals": [asdict(g) | {"met": g.met} for g in goals]}
     return json.dumps(told, indent=2)
 
 

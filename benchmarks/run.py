@@ -23,7 +23,7 @@ SIZES = "10000,100000"
 LARGE = 50_000
 """From here on fewer rounds do: longer ones even out some of what a busy moment does to seconds."""
 
-ROUNDS, LARGE_ROUNDS = 5, 3
+ROUNDS, LARGE_ROUNDS = 9, 3
 
 
 def measure(size: int, names: Sequence[str], rounds: int, console: Console) -> list[Result]:

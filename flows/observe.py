@@ -9,7 +9,7 @@ The second is of what we map: bytes that differ in anything else (a stamp, the o
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from queue import Queue
@@ -182,7 +182,8 @@ def _poll(context: Context, side: Side, cursor: Cursor | None, full: bool, queue
 
 
 def _stage(context: Context, side: Side, pages: Sequence[Page], found: Observed) -> None:
-    looked = _Looked(context, side)
+    refs = [ref for page in pages for ref in _refs(page)]
+    looked = _Looked(context, side, context.sync.digests(side, refs) if refs else {})
     for page in pages:
         looked.at(page)
     fresh, last = _believed(context, side, looked.fresh), pages[-1]
@@ -215,19 +216,22 @@ def _believed(context: Context, side: Side, fresh: list[Observation]) -> list[Ob
     return [each for each in fresh if each.record.ref not in doubted] + list(read_again(context, side, sorted(doubted)))
 
 
+def _refs(page: Page) -> list[str]:
+    return [ref for ref, _ in page.raw] if page.raw else [record.ref for record in page.records]
+
+
 class _Looked:
     """What a look at some pages of a side found. `fresh`: what must be staged; `live`: refs; `refreshed`: digests of other bytes alike."""
 
-    def __init__(self, context: Context, side: Side) -> None:
-        self._context, self._side = context, side
+    def __init__(self, context: Context, side: Side, known: Mapping[str, tuple[bytes, bool]]) -> None:
+        self._context, self._side, self._known = context, side, known
         self.fresh: list[Observation] = []
         self.live: list[str] = []
         self.refreshed: dict[str, bytes] = {}
 
     def at(self, page: Page) -> None:
         """Compare every record with what is known of it; only those whose bytes are new are made at all."""
-        refs = [ref for ref, _ in page.raw] if page.raw else [record.ref for record in page.records]
-        known = self._context.sync.digests(self._side, refs) if refs else {}
+        known = self._known
         if not page.raw:
             for record in page.records:
                 self._compare(record, known.get(record.ref), NO_BYTES)

@@ -13,10 +13,10 @@ from rich.console import Console
 from benchmarks import report
 from benchmarks.engine import MAPPING
 from benchmarks.goals import Goal, Result, goals_of, result_of
-from benchmarks.measure import ROOT, cost
+from benchmarks.measure import ROOT, Cost, cost
 from benchmarks.people import PROPERTIES
 from benchmarks.workloads import WORKLOADS, Bench, Sample
-from benchmarks.world import World
+from benchmarks.world import Calls, World
 from mappings.load import load
 from sandbox.serve import start_twins
 from sandbox.wire import Reply, Request, Route
@@ -82,7 +82,7 @@ def test_people_that_differ_are_seen(tmp_path: Path) -> None:
 
 def a_result(**changes: object) -> Result:
     values = {
-        "workload": "W1", "size": 100_000, "rounds": 1, "floor_s": 10.0, "engine_s": 19.0, "floor_whole_s": 10.1, "engine_whole_s": 19.9,
+        "workload": "W1", "size": 100_000, "rounds": 1, "ratio": 1.9, "floor_s": 10.0, "engine_s": 19.0, "floor_whole_s": 10.1, "engine_whole_s": 19.9,
         "floor_mb": 60.0, "engine_mb": 90.0, "calls": 1_204, "bound": 1_201, "setup": 3, "again_calls": None, "again_writes": None,
         "problems": (),
     }  # fmt: skip
@@ -92,7 +92,7 @@ def a_result(**changes: object) -> Result:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"engine_s": 20.1}, {"workload": "W4", "engine_s": 12.1}, {"calls": 1_262}, {"engine_mb": 121.0}, {"problems": ("one",)},
+        {"ratio": 2.01}, {"workload": "W4", "ratio": 1.21}, {"calls": 1_262}, {"engine_mb": 121.0}, {"problems": ("one",)},
         {"workload": "W3", "again_calls": 6, "again_writes": 1}, {"workload": "W3", "again_calls": 7, "again_writes": 0},
     ],
 )  # fmt: skip
@@ -106,6 +106,13 @@ def test_start_up_counts_in_w0_and_nowhere_else(samples: dict[str, Sample]) -> N
     assert (start.engine_s, start.floor_s) == (samples["W0"].engine.cpu_s, samples["W0"].floor.cpu_s)
     assert (load.engine_s, load.floor_s) == (samples["W1"].engine.work_s, samples["W1"].floor.work_s)
     assert (load.engine_whole_s, load.floor_whole_s) == (samples["W1"].engine.cpu_s, samples["W1"].floor.cpu_s)
+
+
+def test_the_ratio_is_the_middle_one_of_the_rounds() -> None:
+    rounds = [(1.0, 3.0), (2.0, 3.0), (1.0, 2.0)]
+    costs = [[Cost(0, {"work_s": seconds, "peak_mb": 1}) for seconds in pair] for pair in rounds]
+    result = result_of(SIZE, [Sample("W1", floor, engine, Calls(), 1) for floor, engine in costs])
+    assert (result.ratio, result.floor_s, result.engine_s) == (2.0, 1.0, 2.0)
 
 
 def test_late_imports_are_no_work(tmp_path: Path) -> None:

@@ -78,8 +78,8 @@ def _consents(vendor: Vendor, ref: str) -> list[Effect]:
 
 
 def _heard(case: Case, side: Side, said: Effect, following: Effect | None) -> bool:
-    """Whether a whole round went by while it stood, and was not shown an older copy."""
+    """Whether a whole round went by while it stood. Whom an older copy was shown takes it for read until a sweep."""
     until = following.at_us if following is not None else case.world.now_us
     lies = case.world.vendors[side].lies.get(said.ref, ())
-    rounds = ((began, ended) for began, ended in case.world.heard if not any(began <= lie <= ended for lie in lies))
+    rounds = ((began, ended) for began, ended in case.world.heard if not any(said.at_us <= lie <= ended for lie in lies))
     return any(said.shown_us < began and ended < until for began, ended in rounds)

@@ -83,7 +83,8 @@ def test_people_that_differ_are_seen(tmp_path: Path) -> None:
 def a_result(**changes: object) -> Result:
     values = {
         "workload": "W1", "size": 100_000, "rounds": 1, "ratio": 1.9,
-        "floor_s": 10.0, "engine_s": 19.0, "floor_whole_s": 10.1, "engine_whole_s": 19.9, "floor_mb": 60.0, "engine_mb": 90.0, "calls": 1_204, "bound": 1_201, "setup": 3, "again_calls": None, "again_writes": None,
+        "floor_s": 10.0, "engine_s": 19.0, "floor_whole_s": 10.1, "engine_whole_s": 19.9,
+        "floor_mb": 60.0, "engine_mb": 90.0, "calls": 1_204, "bound": 1_201, "setup": 3, "again_calls": None, "again_writes": None,
         "problems": (),
     }  # fmt: skip
     return Result(**{**values, **changes})  # type: ignore[arg-type]

@@ -107,8 +107,11 @@ def _odd(key: str) -> sa.TextClause:
 
 
 def _members(key: str) -> sa.Select[Any]:
-    """All live records of some groups. `partner`: its contact has a live record across, or takes nobody in any more."""
-    across, contact = RECORD.alias(), sa.table("contact", sa.column("sync_id"), sa.column("id"), sa.column("state"))
+    """All live records of some groups.
+
+    `partner`: its contact has a live record across, or takes nobody in any more. `unborn`: there was never any across.
+    """
+    across, ever_, contact = RECORD.alias(), RECORD.alias(), sa.table("contact", sa.column("sync_id"), sa.column("id"), sa.column("state"))
     record = RECORD.c
     closed = sa.exists().where(
         contact.c.sync_id == record.sync_id,
@@ -118,9 +121,10 @@ def _members(key: str) -> sa.Select[Any]:
     partner = sa.exists().where(
         across.c.sync_id == record.sync_id, across.c.contact_id == record.contact_id, across.c.side != record.side, across.c.liveness == 0
     )
+    ever = sa.exists().where(ever_.c.sync_id == record.sync_id, ever_.c.contact_id == record.contact_id, ever_.c.side != record.side)
     return (
         sa.select(record[key].label("value"), record.side, record.ref, record.contact_id, record.pair_ref, record.dirty)
-        .add_columns(sa.or_(partner, closed).label("partner"))
+        .add_columns(sa.or_(partner, closed).label("partner"), sa.not_(sa.or_(ever, closed)).label("unborn"))
         .where(record.sync_id == sa.bindparam("s"), record.liveness == 0, among(record[key], "keys"))
         .order_by(record[key], record.side, record.ref)
     )
@@ -252,4 +256,5 @@ def _candidate(row: Any) -> Candidate:
     """A record that waits, or was paired by an earlier key, is taken: nobody else can have it."""
     if row.contact_id is None and (row.pair_ref is not None or row.dirty == _WAITING):
         return Candidate(SIDES[row.side], row.ref, -1, partner=True)
-    return Candidate(SIDES[row.side], row.ref, row.contact_id, bool(row.partner))
+    owner = row.contact_id
+    return Candidate(SIDES[row.side], row.ref, owner, bool(row.partner), owner is not None and bool(row.unborn))

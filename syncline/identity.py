@@ -13,12 +13,16 @@ from syncline.records import MARKETING, SIDES, Side, Value, is_blank, other
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A live record under one key. `contact_id`: its contact, None without a link. `partner`: its contact has a live record across."""
+    """A live record under one key. `contact_id`: its contact, None without a link. `partner`: its contact has a live record across.
+
+    `unborn`: its contact's record across is still to be made.
+    """
 
     side: Side
     ref: str
     contact_id: int | None = None
     partner: bool = False
+    unborn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,33 +36,37 @@ class Paired:
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """These unlinked records wait: more than one record could be this person."""
+    """These records wait: more than one could be this person."""
 
     refs: tuple[tuple[Side, str], ...]
     reason: str
 
 
 def match(group: tuple[Candidate, ...]) -> Paired | Ambiguous | None:
-    """One unlinked record a side pairs; an unlinked one joins a contact whose own record across is missing; anything else waits."""
+    """One unlinked record a side pairs; an unlinked one joins a contact whose own record across is missing; anything else waits.
+
+    With it waits a contact whose record across is not made yet: one of those who wait there may be it.
+    """
     free: dict[Side, list[Candidate]] = {side: [c for c in group if c.side == side and c.contact_id is None] for side in SIDES}
     taken: dict[Side, list[Candidate]] = {side: [c for c in group if c.side == side and c.contact_id is not None] for side in SIDES}
     loose = tuple((c.side, c.ref) for side in SIDES for c in free[side])
     if not loose:
         return None
+    waits = loose + tuple((c.side, c.ref) for side in SIDES for c in taken[side] if c.unborn and free[other(side)])
     if any(len(free[side]) > 1 for side in SIDES):
-        return Ambiguous(loose, "several records of one side share this key")
+        return Ambiguous(waits, "several records of one side share this key")
     if len(loose) == 2:
         if any(taken.values()):
-            return Ambiguous(loose, "another contact already owns this key")
+            return Ambiguous(waits, "another contact already owns this key")
         return Paired(free["crm"][0].ref, free["marketing"][0].ref)
     side, ref = loose[0]
     if taken[side]:
-        return Ambiguous(loose, "another contact already owns this key")
+        return Ambiguous(waits, "another contact already owns this key")
     owners = taken[other(side)]
     if not owners:
         return None
     if len(owners) > 1 or owners[0].partner:
-        return Ambiguous(loose, "another contact already owns this key")
+        return Ambiguous(waits, "another contact already owns this key")
     refs = (owners[0].ref, ref) if side == MARKETING else (ref, owners[0].ref)
     return Paired(*refs, contact_id=owners[0].contact_id)
 

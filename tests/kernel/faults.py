@@ -114,6 +114,8 @@ FAULTS = [
     ("a new person joins a whole contact", "identity", "if len(owners) > 1 or owners[0].partner:", "if len(owners) > 1:"),
     ("any owner will do", "identity", "if len(owners) > 1 or owners[0].partner:", "if owners[0].partner:"),
     ("the first of two", "identity", "if any(len(free[side]) > 1 for side in SIDES):", "if False:"),
+    ("a create does not wait for the record it may be", "identity", "if c.unborn and free[other(side)]", "if False"),
+    ("a create waits for anybody", "identity", "if c.unborn and free[other(side)]", "if c.unborn"),
     ("linked records are matched again", "identity", "for c in group if c.side == side and c.contact_id is None]", "for c in group if c.side == side]"),
     ("a key owned twice", "identity", "        if any(taken.values()):\n", "        if False:\n"),
     ("look-alikes are folded", "identity", '.strip()).lower()', '.strip()).casefold()'),

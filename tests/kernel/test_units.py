@@ -30,6 +30,14 @@ def test_identity_pairs_one_and_one_and_holds_the_rest(kernel: Kernel) -> None:
             else:
                 assert isinstance(answer, ambiguous) and answer.reason, group
                 assert set(answer.refs) == {(c.side, c.ref) for c in group if c.contact_id is None}, group
+    unborn = {side: one(side, f"{side}?", 9, unborn=True) for side in ("crm", "marketing")}
+    for group, loose in (
+        ((whole["crm"], crm, unborn["marketing"]), {("crm", "c"), ("marketing", "marketing?")}),
+        ((crm, one("crm", "d"), unborn["marketing"]), {("crm", "c"), ("crm", "d"), ("marketing", "marketing?")}),
+        ((unborn["marketing"], marketing), {("marketing", "m")}),
+    ):
+        assert set(kernel.identity.match(group).refs) == loose
+    assert kernel.identity.match((crm, unborn["marketing"])) == paired("c", "marketing?", 9)
 
 
 def test_A_07_addresses_compare_as_people_mean_them(kernel: Kernel) -> None:

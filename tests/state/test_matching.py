@@ -167,6 +167,19 @@ def test_who_comes_back_joins_the_contact_that_was_made_anew_meanwhile(sync: Syn
     assert sync.verify().problems == ()
 
 
+def test_a_create_waits_while_its_record_may_be_there_already(sync: SyncStore) -> None:
+    other_ann = linked(sync, "bob")
+    ann = _waits_for_its_record(sync, "m-ann")
+    sync.stage("crm", [seen("c-bob", "ann", at_us=200)])  # Bob's record in the CRM shows Ann's address by now
+    at_rest(sync, "crm", "c-bob")
+    sync.stage("crm", [seen("c-ann", at_us=400)])
+    sync.match_records(6, None)
+    assert {hold.ref for hold in sync.holds(code="Ambiguous")} == {"c-ann", "m-ann"} and decide(sync, 10_000_000) == []
+    sync.stage("crm", [seen("c-bob", "bob", at_us=500)])
+    assert sync.match_records(7, None).paired == 1 and sync.holds() == []
+    assert {sync.contact_by("crm", ref) for ref in ("c-ann", "c-bob")} == {ann, other_ann}
+
+
 def test_who_comes_back_stays_where_two_could_be_meant(sync: SyncStore) -> None:
     old = _ended(sync)
     _waits_for_its_record(sync, "m-new")

@@ -22,7 +22,7 @@ from syncline.records import SIDES, Side
 # earlier write of this very round may have moved it; but once the record shows more than our own writes, only the one it was decided on.
 _CLAIM = sa.text(
     "SELECT o.id, o.run_id, CASE WHEN s.outbox_id IS NULL THEN 'ready' ELSE 'sending' END, o.phase, o.side, o.contact_id, o.kind, o.key,"
-    " o.ref, o.body, CASE r.dirty WHEN 0 THEN r.version END, COALESCE(r.dirty, 0) FROM outbox AS o"
+    " o.ref, o.body, r.version, COALESCE(r.dirty, 0), COALESCE(r.staged, 0) FROM outbox AS o"
     " LEFT JOIN record AS r ON r.sync_id = o.sync_id AND r.side = o.side AND r.ref = o.ref LEFT JOIN sent AS s ON s.outbox_id = o.id"
     " WHERE o.sync_id = :s AND o.phase = :phase AND o.side = :side ORDER BY o.kind, o.id LIMIT :limit"
 )
@@ -39,6 +39,7 @@ class _Body(msgspec.Struct, array_like=True, gc=False):
     confirms: tuple[str, ...]
     seqs: tuple[int, ...]
     shown: dict[str, Any]
+    staged: int
 
 
 _decoder = msgspec.json.Decoder(_Body)
@@ -100,12 +101,13 @@ class Outbox:
 
 
 def _row(row: tuple[Any, ...]) -> OutboxRow:
-    id, run_id, state, phase, side, contact_id, kind, key, ref, text, version, moved = row
+    id, run_id, state, phase, side, contact_id, kind, key, ref, text, version, dirty, staged = row
     try:
         body = _decoder.decode(text)
     except msgspec.DecodeError:
         raise UsageError(f"the database is damaged: outbox {id}, body cannot be read; restore a backup") from None
+    moved = bool(dirty) or staged > body.staged
     return OutboxRow(
         id, run_id, state, phase, SIDES[side], contact_id, kind, key, ref, body.fields, body.consent,
-        body.expect, version or body.version, body.anchor, body.confirms, body.seqs, body.shown, bool(moved),
+        body.expect, (not moved and version) or body.version, body.anchor, body.confirms, body.seqs, body.shown, moved,
     )  # fmt: skip

@@ -9,8 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from state.log import LogRow
 from syncline.records import SIDES, Side
-from tests.simulation.vendor import Rec
+from tests.simulation.vendor import Rec, Vendor
 from tests.simulation.words import searchable
 from tests.simulation.world import World
 
@@ -21,21 +22,29 @@ _LINKS = sa.text(
 
 @dataclass(slots=True)
 class Case:
-    """What the judge has before it. `contact[side, ref]`: (contact, its state); `held`: (contact or record, field) that waits."""
+    """What the judge has before it. `contact[side, ref]`: (contact, its state); `held`: (contact or record, field) that waits.
+
+    `rows`: the whole log.
+    """
 
     world: World
     contact: dict[tuple[Side, str], tuple[int, str]] = field(default_factory=dict)
     held: set[tuple[Any, str]] = field(default_factory=set)
     text: str = ""
+    rows: list[LogRow] = field(default_factory=list)
 
     def waits(self, side: Side, rec: Rec, *fields: str) -> bool:
+        return any(self.waits_for(side, rec, name) for name in ("", *fields))
+
+    def waits_for(self, side: Side, rec: Rec, name: str) -> bool:
+        """Whether this very field waits."""
         owner = self.contact.get((side, rec.ref), ((side, rec.ref), ""))[0]
-        return any((who, name) in self.held for name in ("", *fields) for who in (owner, (side, rec.ref)))
+        return any((who, name) in self.held for who in (owner, (side, rec.ref)))
 
 
 def case_of(world: World) -> Case:
     """What there is to be judged by now."""
-    case = Case(world, text=_text(world))
+    case = Case(world, text=_text(world), rows=list(world.engine().sync.entries()))
     with world.engine().store.database.read() as connection:
         for row in connection.execute(_LINKS):
             case.contact[SIDES[row.side], row.ref] = (row.contact_id, row.state)
@@ -58,3 +67,11 @@ def pairs(case: Case) -> Iterator[tuple[Rec, Rec]]:
             if contact is not None and state == "active":
                 by_contact[contact][side] = rec
     yield from ((found["crm"], found["marketing"]) for found in by_contact.values() if len(found) == 2)
+
+
+def line(vendor: Vendor, rec: Rec) -> list[Rec]:
+    """The record and all that went into it, by a merge or under an older id."""
+    found = [rec]
+    for one in found:
+        found += [each for each in vendor if each.life == "merged" and each.into == one.ref]
+    return found

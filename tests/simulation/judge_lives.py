@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from syncline.records import Side, other
-from tests.simulation.case import Case
+from tests.simulation.case import Case, line
 from tests.simulation.vendor import Effect, Rec, Vendor
 from tests.simulation.words import address_key
 from tests.simulation.world import Violation
@@ -47,20 +47,12 @@ def _taken_away(case: Case, side: Side, rec: Rec) -> bool:
     """The last that people or the vendor did to the lives of this contact's records across was to remove one."""
     ours = case.contact[side, rec.ref]
     refs = {ref for (s, ref), contact in case.contact.items() if contact == ours and s != side}
-    whose = set() if refs else {one.who for one in _line(case.world.vendors[side], rec)}  # its partner is another contact's by now
+    whose = set() if refs else {one.who for one in line(case.world.vendors[side], rec)}  # its partner is another contact's by now
     acts = ("archive", "remove", "merge", "restored", "undelete")
     mine = (e for e in case.world.vendors[other(side)].effects if e.ref in refs or e.who in whose)
     forgot = case.world.restored_database  # that we archived it ourselves: then nobody can tell who did
     effects = [e for e in mine if e.op in acts and (forgot or not e.engine)]
     return ours[1] == "merged" or bool(effects and effects[-1].op != "undelete")
-
-
-def _line(vendor: Vendor, rec: Rec) -> list[Rec]:
-    """The record and all that went into it, by a merge or under an older id."""
-    found = [rec]
-    for one in found:
-        found += [each for each in vendor if each.life == "merged" and each.into == one.ref]
-    return found
 
 
 def policy_done(case: Case) -> Iterator[Violation]:
@@ -75,7 +67,7 @@ def policy_done(case: Case) -> Iterator[Violation]:
 
 def _came_back(vendor: Vendor, rec: Rec) -> bool:
     """People or a backup brought it back after it was archived, under this id or an older one."""
-    refs = {one.ref for one in _line(vendor, rec) if one.who == rec.who}
+    refs = {one.ref for one in line(vendor, rec) if one.who == rec.who}
     return any(effect.ref in refs and effect.op in ("undelete", "restored") for effect in vendor.effects)
 
 

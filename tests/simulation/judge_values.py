@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from syncline.records import SIDES, Side, other
-from tests.simulation.case import Case, pairs
+from tests.simulation.case import Case, line, pairs
 from tests.simulation.habits import dialled
 from tests.simulation.mapping import CLEARS
 from tests.simulation.vendor import Effect, Rec, Vendor
@@ -63,18 +63,30 @@ def _plain(name: str, value: Any) -> Any:
 def _explained(case: Case, name: str, crm: Rec, marketing: Rec) -> bool:
     if name == "company" and not crm.fields[name]:
         return True  # read from the CRM alone, and a blank there says nothing
-    if case.waits("crm", crm, name) or case.waits("marketing", marketing, name):
+    if case.waits_for("crm", crm, name) or case.waits_for("marketing", marketing, name):
         return True
-    blank = [rec for rec in (crm, marketing) if not rec.fields[name]]
-    people = {crm.who, marketing.who}
-    return bool(blank) and name not in CLEARS and name != "consent" and any(_blanked(case, rec, people, name) for rec in blank)
+    if name in CLEARS or name == "consent":
+        return False
+    recs: dict[Side, Rec] = {"crm": crm, "marketing": marketing}
+    return any(_blanked(case, side, recs, name) for side in SIDES if not recs[side].fields[name])
 
 
-def _blanked(case: Case, rec: Rec, people: set[int], name: str) -> bool:
-    """Somebody emptied it, or the vendor's backup did: under this mapping, that says nothing. A merge may have brought two people here."""
-    side = next(side for side, vendor in case.world.vendors.items() if rec.ref in vendor.records)
-    effects = [effect for effect in case.world.vendors[side].effects if effect.who in people]
-    return any(effect.op == "restored" or (effect.field == name and not effect.after and effect.before) for effect in effects)
+def _blanked(case: Case, side: Side, recs: Mapping[Side, Rec], name: str) -> bool:
+    """Somebody emptied it, or the vendor's backup did, and nobody has written it across since: under this mapping, that says nothing.
+
+    A merge may have brought two people here.
+    """
+    people = {rec.who for rec in recs.values()}
+    here, across = (_said(case.world.vendors[s], recs[s], people, name) for s in (side, other(side)))
+    blanks = [effect.at_us for effect in here if effect.op == "restored" or (not effect.engine and not effect.after and effect.before)]
+    return bool(blanks) and not any(not e.engine and e.after and e.field == name and e.at_us > blanks[-1] for e in across)
+
+
+def _said(vendor: Vendor, rec: Rec, people: set[int], name: str) -> list[Effect]:
+    """What became of a field of these people here, and of what was merged into this record."""
+    refs = {one.ref for one in line(vendor, rec)}
+    mine = (effect for effect in vendor.effects if effect.ref in refs or effect.who in people)
+    return [effect for effect in mine if effect.field == name or effect.op == "restored"]
 
 
 def nothing_lost(case: Case) -> Iterator[Violation]:

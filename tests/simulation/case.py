@@ -10,8 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from state.log import LogRow
+from syncline.log import Entry
 from syncline.records import SIDES, Side
-from tests.simulation.vendor import Rec, Vendor
+from tests.simulation.vendor import Effect, Rec, Vendor
 from tests.simulation.words import searchable
 from tests.simulation.world import World
 
@@ -24,7 +25,7 @@ _LINKS = sa.text(
 class Case:
     """What the judge has before it. `contact[side, ref]`: (contact, its state); `held`: (contact or record, field) that waits.
 
-    `rows`: the whole log.
+    `rows`: the whole log; `by_write`: its entries by (run, contact).
     """
 
     world: World
@@ -32,6 +33,7 @@ class Case:
     held: set[tuple[Any, str]] = field(default_factory=set)
     text: str = ""
     rows: list[LogRow] = field(default_factory=list)
+    by_write: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
 
     def waits(self, side: Side, rec: Rec, *fields: str) -> bool:
         return any(self.waits_for(side, rec, name) for name in ("", *fields))
@@ -40,6 +42,17 @@ class Case:
         """Whether this very field waits."""
         owner = self.contact.get((side, rec.ref), ((side, rec.ref), ""))[0]
         return any((who, name) in self.held for who in (owner, (side, rec.ref)))
+
+    def entries_of(self, write: Effect, side: Side) -> list[Entry]:
+        """What the log says of this write: of its run and its contact, to this side."""
+        run_id, contact_id, _, _ = write.actor.split("-")[:4]
+        return [entry for entry in self._entries().get((run_id, contact_id), ()) if side in entry.to]
+
+    def _entries(self) -> dict[tuple[str, str], list[Entry]]:
+        if not self.by_write:
+            for row in self.rows:
+                self.by_write.setdefault((str(row.run_id), str(row.entry.contact_id)), []).append(row.entry)
+        return self.by_write
 
 
 def case_of(world: World) -> Case:

@@ -90,7 +90,7 @@ def _said(vendor: Vendor, rec: Rec, people: set[int], name: str) -> list[Effect]
 
 
 def nothing_lost(case: Case) -> Iterator[Violation]:
-    """I2: a value that people wrote and the engine overwrote is in a store, or in the log."""
+    """I2: a value that people wrote and the engine overwrote is named by the entry of that very write, with its field and its side."""
     for side, vendor in case.world.vendors.items():
         last: dict[tuple[str, str], Effect] = {}
         for effect in vendor.effects:
@@ -103,12 +103,19 @@ def nothing_lost(case: Case) -> Iterator[Violation]:
                 continue
             before = last.get((effect.ref, effect.field))
             if effect.engine and before is not None and not before.engine and effect.after != before.after:
-                missing = [found for found in marks(before) if found not in case.text]
+                told = case.text if case.world.restored_database else _told(case, side, effect)
+                missing = [found for found in marks(before) if found not in marks(effect) and found not in told]
                 if missing and not _unseen(vendor, before, effect):
                     yield Violation(
                         "I2", f"{side} {effect.ref} {effect.field}: {before.after!r} was overwritten by {effect.after!r} ({effect.actor})"
                     )
             last[effect.ref, effect.field] = effect
+
+
+def _told(case: Case, side: Side, write: Effect) -> str:
+    """What the entries of this write say gave way."""
+    entries = case.entries_of(write, side)
+    return "\n".join(searchable(value) for entry in entries if entry.field == write.field for value in (entry.old, entry.new))
 
 
 def _remembered(last: dict[tuple[str, str], Effect], ref: str) -> dict[tuple[str, str], Effect]:
@@ -148,12 +155,20 @@ def marks(effect: Effect) -> list[str]:
 
 
 def _unseen(vendor: Vendor, edit: Effect, write: Effect) -> bool:
-    """No look that this vendor allows could have shown the edit before it was overwritten."""
+    """No look that this vendor allows could have shown the edit before it was overwritten, and none has."""
+    if any(_shows(look, edit, write) for look in vendor.looks.get(edit.ref, ())):
+        return False
     if vendor.profile.capabilities.recheck == "delta_poll":
         looked_us = vendor.polls[bisect_right(vendor.polls, write.at_us) - 1]
         return edit.shown_us > looked_us or (not vendor.profile.shows_dead and vendor.dead_at(edit.ref, looked_us))
     lied = any(edit.at_us <= lie <= write.at_us for lie in vendor.lies.get(write.ref, ()))
     return vendor.profile.capabilities.recheck == "batch_read" and lied
+
+
+def _shows(look: tuple[int, Rec, frozenset[str]], edit: Effect, write: Effect) -> bool:
+    at_us, rec, hidden = look
+    there = rec.life == "live" and edit.field not in hidden and rec.fields.get(edit.field) == edit.after
+    return there and edit.at_us <= at_us <= write.at_us
 
 
 def nothing_invented(case: Case) -> Iterator[Violation]:

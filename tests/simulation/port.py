@@ -113,6 +113,7 @@ class Port:
         self.vendor.first_shown.setdefault(rec.ref, self.vendor.now())
         self.vendor.last_shown[rec.ref] = rec
         if not bare:
+            self.vendor.looks.setdefault(rec.ref, []).append((self.vendor.now(), rec, frozenset(self._hidden)))
             self.vendor.blind[rec.ref] = frozenset(self._hidden)
         native = {} if bare else {name: rec.fields.get(name) for name in fields if name not in self._hidden}
         times = {name: at for name, at in rec.times.items() if name in native} if self.profile.field_times else None

@@ -63,6 +63,8 @@ class Vendor:
         """Change key → record, where a repeated create is recognised by it."""
         self.first_shown: dict[str, int] = {}
         """Record → when we were first shown it."""
+        self.looks: dict[str, list[tuple[int, Rec, frozenset[str]]]] = {}
+        """Record → when we were shown which version of it, without which fields."""
         self.last_shown: dict[str, Rec] = {}
         """Record → the version of it that we were shown last."""
         self.removed: set[str] = set()

@@ -114,6 +114,7 @@ class World:
         for vendor in self.vendors.values():
             vendor.create(ANCHOR, {"email": "anchor@people.example"}, "people")
         self.restored_database = False
+        self._began_us = 0
 
     def close(self) -> None:
         """Nothing stays."""
@@ -151,7 +152,7 @@ class World:
     def round(self, kind: Kind, approve: int | None = None) -> Report | None:
         """One round; None when the program died in it."""
         context, self.stages.now, self._last = self.engine(), "", ("", "")
-        began_us = self.now_us
+        began_us = self._began_us = self.now_us
         self.calls.clear()
         try:
             report = run_round(context, kind, approve=approve, progress=self.stages)
@@ -171,6 +172,8 @@ class World:
     def _reborn(self) -> None:
         """What the dying program did to the database after that moment never happened."""
         self.overtaken = True
+        for vendor in self.vendors.values():
+            vendor.looks = {ref: [look for look in looks if look[0] < self._began_us] for ref, looks in vendor.looks.items()}
         self.drop_context()
         for end in ON_DISK:
             Path(f"{self.database}{end}").unlink(missing_ok=True)
@@ -321,6 +324,7 @@ class World:
             self.restored_database = True
             for vendor in self.vendors.values():
                 vendor.last_shown.clear()
+                vendor.looks.clear()
 
     # ---- looking
 

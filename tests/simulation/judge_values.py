@@ -105,7 +105,7 @@ def nothing_lost(case: Case) -> Iterator[Violation]:
             if effect.engine and before is not None and not before.engine and effect.after != before.after:
                 told = case.text if case.world.restored_database else _told(case, side, effect)
                 missing = [found for found in marks(before) if found not in marks(effect) and found not in told]
-                if missing and not _unseen(vendor, before, effect):
+                if missing and not unseen(vendor, before, effect):
                     yield Violation(
                         "I2", f"{side} {effect.ref} {effect.field}: {before.after!r} was overwritten by {effect.after!r} ({effect.actor})"
                     )
@@ -133,7 +133,7 @@ def nothing_buried(case: Case) -> Iterator[Violation]:
                 ignored = {"source", OWN.get(side)} | vendor.buried_blind.get(effect.ref, frozenset())
                 mine = [edit for (ref, name), edit in last.items() if ref == effect.ref and name not in ignored]
                 for edit in mine:
-                    if not edit.engine and any(found not in living for found in marks(edit)) and not _unseen(vendor, edit, effect):
+                    if not edit.engine and any(found not in living for found in marks(edit)) and not unseen(vendor, edit, effect):
                         yield Violation("I2", f"{side} {effect.ref}: {edit.field} {edit.after!r} was buried by {effect.actor}")
             if effect.op in ("restored", "create"):  # a create may bring back what people had archived, and says all of it anew
                 last = _remembered(last, effect.ref)
@@ -154,7 +154,7 @@ def marks(effect: Effect) -> list[str]:
     return MARK.findall(str(effect.after).lower())
 
 
-def _unseen(vendor: Vendor, edit: Effect, write: Effect) -> bool:
+def unseen(vendor: Vendor, edit: Effect, write: Effect) -> bool:
     """No look that this vendor allows could have shown the edit before it was overwritten, and none has."""
     if any(_shows(look, edit, write) for look in vendor.looks.get(edit.ref, ())):
         return False

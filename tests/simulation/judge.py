@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from tests.simulation.case import Case, case_of, pairs
 from tests.simulation.judge_books import all_noted, honest_shadows, no_empty_write, nothing_stuck, within_limits
 from tests.simulation.judge_consent import never_widened
-from tests.simulation.judge_lives import everybody_across, nobody_back, nobody_twice, policy_done
+from tests.simulation.judge_lives import everybody_across, no_strangers, nobody_back, nobody_twice, policy_done
 from tests.simulation.judge_undone import no_tag_again, nothing_undone
 from tests.simulation.judge_values import converged, nothing_buried, nothing_invented, nothing_lost
 from tests.simulation.world import Violation, World
@@ -21,8 +21,8 @@ __all__ = ["case_of", "cheap_when_quiet", "heard_without_a_sweep", "judge", "pai
 Check = Callable[[Case], Iterator[Violation]]
 
 CHECKS: tuple[Check, ...] = (
-    converged, nothing_lost, nothing_undone, no_tag_again, nothing_buried, nothing_invented, nobody_twice, everybody_across, policy_done,
-    nobody_back, never_widened, all_noted, honest_shadows, within_limits, no_empty_write, nothing_stuck,
+    converged, nothing_lost, nothing_undone, no_tag_again, nothing_buried, nothing_invented, nobody_twice, no_strangers, everybody_across,
+    policy_done, nobody_back, never_widened, all_noted, honest_shadows, within_limits, no_empty_write, nothing_stuck,
 )  # fmt: skip
 
 SWEPT = {"permission lost", "vendor restored", "part", "empty", "database restored", "stale"}

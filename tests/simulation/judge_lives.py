@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from syncline.records import Side, other
-from tests.simulation.case import Case, line
+from tests.simulation.case import Case, line, pairs
+from tests.simulation.judge_values import people_by_address
 from tests.simulation.vendor import Effect, Rec, Vendor
 from tests.simulation.words import address_key
 from tests.simulation.world import Violation
@@ -23,6 +24,14 @@ def nobody_twice(case: Case) -> Iterator[Violation]:
     for (contact, side), count in owners.items():
         if count > 1:
             yield Violation("I10", f"contact {contact} has {count} live records in {side}")
+
+
+def no_strangers(case: Case) -> Iterator[Violation]:
+    """I10: who is linked once had an address in common, or was merged into somebody who had."""
+    same = people_by_address(case.world)
+    for crm, marketing in pairs(case):
+        if same(crm.who) != same(marketing.who):
+            yield Violation("I10", f"{crm.ref} (person {crm.who}) and {marketing.ref} (person {marketing.who}) have nothing in common")
 
 
 def everybody_across(case: Case) -> Iterator[Violation]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from syncline.records import SIDES, Side, other
@@ -13,7 +12,7 @@ from tests.simulation.case import Case, line, pairs
 from tests.simulation.habits import dialled
 from tests.simulation.mapping import CLEARS
 from tests.simulation.vendor import Effect, Rec, Vendor
-from tests.simulation.words import members, searchable
+from tests.simulation.words import address_key, members, searchable
 from tests.simulation.world import Violation, World
 
 MARK = re.compile(r"q\d{4}|1555\d{4}|19[5-9]\d-\d\d-\d\d")
@@ -172,24 +171,52 @@ def _shows(look: tuple[int, Rec, frozenset[str]], edit: Effect, write: Effect) -
 
 
 def nothing_invented(case: Case) -> Iterator[Violation]:
-    """I3: whatever the engine writes was shown by the other side before."""
-    known: dict[Side, dict[str, set[Any]]] = {side: defaultdict(set) for side in SIDES}
+    """I3: whatever the engine writes was shown by the other side before, of this person."""
+    same = people_by_address(case.world)
+    known: dict[Side, set[tuple[int, str, str]]] = {side: set() for side in SIDES}
     effects = sorted(((e, side) for side, v in case.world.vendors.items() for e in v.effects), key=lambda item: item[0].at_us)
     for effect, side in effects:
         values = effect.after if effect.op in ("create", "convert") else {effect.field: effect.after} if effect.field != "*" else {}
         for name, value in values.items():
-            if effect.engine and value and name not in ("consent", "email"):
-                source = known[other(side)][name] | known[side][name]
-                strange = set(_forms(name, value)) - source
-                if strange:
-                    yield Violation("I3", f"{side} {effect.ref} {name}: {value!r} ({effect.actor}) was never shown across")
-            known[side][name] |= set(_forms(name, value)) if value else set()
+            said = {(same(effect.who), name, form) for form in _forms(name, value)} if value else set()
+            if effect.engine and value and name != "consent":
+                # What stood there stays, and a create may bring an archived record back with all it had.
+                own = known[side] if effect.op == "create" else {(same(effect.who), name, form) for form in _forms(name, effect.before)}
+                if said - known[other(side)] - own:
+                    yield Violation("I3", f"{side} {effect.ref} {name}: {value!r} ({effect.actor}) was never shown of this person across")
+            known[side] |= said
+
+
+def people_by_address(world: World) -> Callable[[int], int]:
+    """Who may be one person for us: whoever ever had the same address, or was merged by a vendor."""
+    into: dict[int, int] = {}
+
+    def same(who: int) -> int:
+        while who in into:
+            who = into[who]
+        return who
+
+    def join(one: int, two: int) -> None:
+        if same(one) != same(two):
+            into[same(one)] = same(two)
+
+    at: dict[str, int] = {}
+    for vendor in world.vendors.values():
+        whose = {effect.ref: effect.who for effect in vendor.effects}
+        for effect in vendor.effects:
+            shown = effect.after["email"] if effect.op in ("create", "convert") else effect.after if effect.field == "email" else None
+            if shown:
+                join(effect.who, at.setdefault(address_key(shown), effect.who))
+        for rec in vendor:
+            if rec.into in whose:
+                join(rec.who, whose[rec.into])
+    return same
 
 
 def _forms(name: str, value: Any) -> list[str]:
     """What is compared: the mark in a value, or its plain form."""
     if name == "tags":
         return members(value)
-    if name in ("stage",):
-        return [str(value).lower()]
+    if name in ("stage", "email"):
+        return [str(value).strip().lower()]
     return MARK.findall(searchable(value))

@@ -48,6 +48,17 @@ class Case:
         run_id, contact_id, _, _ = write.actor.split("-")[:4]
         return [entry for entry in self._entries().get((run_id, contact_id), ()) if side in entry.to]
 
+    def linked(self, side: Side) -> Iterator[tuple[int, str]]:
+        """(when, record) of every link that the log tells of."""
+        for row in self.rows:
+            entry = row.entry
+            if entry.kind in ("link", "create") and side in entry.new["refs"]:
+                yield row.at_us, entry.new["refs"][side]
+            elif entry.kind == "rebind" and entry.side == side and entry.new:
+                yield row.at_us, entry.new
+            elif entry.kind == "receipt":
+                yield from ((row.at_us, ref) for _, where, ref in entry.new["refs"] if where == side)
+
     def _entries(self) -> dict[tuple[str, str], list[Entry]]:
         if not self.by_write:
             for row in self.rows:

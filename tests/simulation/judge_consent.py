@@ -3,65 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from syncline.records import Side, other
-from tests.simulation.case import Case, pairs
+from tests.simulation.case import Case, line, pairs
 from tests.simulation.vendor import Effect, Rec, Vendor
 from tests.simulation.world import Violation
 
 LIVES = {"create": True, "convert": True, "undelete": True, "restore": True, "archive": False, "remove": False, "merge": False}
-NEAR_S = 1000
-"""A yes so shortly before a no may be told apart from it by nobody."""
+NEAR_S = 130
+"""A yes so shortly before a no may be told apart from it by nobody: the mapping allows the clocks two minutes."""
 
 
 def never_widened(case: Case) -> Iterator[Violation]:
-    """I11: no write subscribes anybody who exists, and nobody's last word, a no, is forgotten."""
+    """I11: no write subscribes anybody, or takes a no back that nobody took back with proof; and nobody's last word, a no, is forgotten."""
     for side, vendor in case.world.vendors.items():
-        words = vendor.profile.words
-        for effect in vendor.effects:
-            widest = "in" in words and effect.after == words["in"]
-            if effect.engine and effect.field == "consent" and widest and effect.op != "restore" and effect.before != effect.after:
-                yield Violation("I11", f"{side} {effect.ref}: subscribed by {effect.actor}")
+        yield from _widened(case, side, vendor)
     for crm, marketing in pairs(case):
         yield from _last_word(case, {"crm": crm, "marketing": marketing})
+
+
+def _widened(case: Case, side: Side, vendor: Vendor) -> Iterator[Violation]:
+    """Births and restores say consent too. What a vendor's backup left is not known."""
+    words, far = vendor.profile.words, case.world.vendors[other(side)]
+    shown: dict[str, Any] = {}
+    refused_us: dict[str, int] = {}
+    for effect in vendor.effects:
+        now = effect.after.get("consent") if isinstance(effect.after, dict) else effect.after if effect.field == "consent" else None
+        before = shown.pop(effect.ref, None) if now is not None or effect.op == "restored" else None
+        if now is None:
+            continue
+        if effect.engine and now == words.get("in") and before != now:
+            yield Violation("I11", f"{side} {effect.ref}: subscribed by {effect.actor}")
+        if effect.engine and before == words["out"] and now != before:
+            proofs = [at_us for who, at_us in far.proofs if who == effect.who and at_us <= effect.at_us]
+            if max(proofs, default=0) <= refused_us.get(effect.ref, 0) - NEAR_S * 1_000_000:
+                yield Violation("I11", f"{side} {effect.ref}: {effect.actor} took the no back, and nobody proved a yes since")
+        shown[effect.ref] = now
+        if now == words["out"] != before:
+            refused_us[effect.ref] = effect.at_us
 
 
 def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
     """The newest no that a round could hear, unless the person agreed again, with proof, since shortly before it.
 
     What people took back on both sides by hand is gone from both, and was not our doing. So is what a record said and took back while it
-    stood alone: before a merge made it this person's, or while its partner was not there.
+    stood alone: before it was ever linked, or while its partner was not there. After a vendor's backup only what was said since counts.
     """
+    said = {side: _consents(case.world.vendors[side], rec.ref) for side, rec in recs.items()}
+    restored_us = max((effect.at_us for effects in said.values() for effect in effects if effect.op == "restored"), default=0)
     refused, agreed, standing = 0, 0, False
     for side, rec in recs.items():
-        words, said = case.world.vendors[side].profile.words, _consents(case.world.vendors[side], rec.ref)
-        joined_us, far, partner = _joined_us(case.world.vendors[side], rec.ref), case.world.vendors[other(side)], recs[other(side)].ref
-        if any(effect.op == "restored" for effect in said):
-            return
-        for effect, following in zip(said, [*said[1:], None], strict=True):
-            alone = following is not None and (following.at_us < joined_us or not _lived(far, partner, following.at_us))
+        vendor, far = case.world.vendors[side], case.world.vendors[other(side)]
+        joined_us, partners = _joined_us(case, side, rec), [one.ref for one in line(far, recs[other(side)])]
+        words, mine = vendor.profile.words, [effect for effect in said[side] if effect.at_us > restored_us]
+        spoken = [effect for effect in mine if effect.actor == "people"]
+        for effect, following in zip(mine, [*mine[1:], None], strict=False):
+            until_us = following.at_us if following is not None else 0
+            alone = until_us and (until_us < joined_us or not any(_lived(far, ref, until_us) for ref in partners))
             if effect.actor == "people" and effect.after == words["out"] and not alone and _heard(case, side, effect, following):
                 refused = max(refused, effect.at_us)
-            if effect.actor == "people" and "in" in words and effect.after == words["in"]:
-                agreed = max(agreed, effect.at_us)
-        spoken = [effect for effect in said if effect.actor == "people"]
+        agreed = max([agreed, *(at_us for who, at_us in vendor.proofs if who == rec.who)])
         standing = standing or not spoken or spoken[-1].after == words["out"] or spoken[-1].at_us < refused
-    if (
-        not refused
-        or not standing
-        or agreed > refused - NEAR_S * 1_000_000
-        or any(case.waits(side, rec, "consent") for side, rec in recs.items())
-    ):
+    if not refused or not standing or agreed > refused - NEAR_S * 1_000_000:
+        return
+    if any(case.waits_for(side, rec, "consent") for side, rec in recs.items()):
         return
     for side, rec in recs.items():
         if rec.fields["consent"] != case.world.vendors[side].profile.words["out"]:
             yield Violation("I11", f"{side} {rec.ref} (person {rec.who}) said no last, and shows {rec.fields['consent']!r}")
 
 
-def _joined_us(vendor: Vendor, ref: str) -> int:
-    """When another record was last merged into this one; 0: never."""
-    losers = {rec.ref for rec in vendor if rec.into == ref}
-    return max((effect.at_us for effect in vendor.effects if effect.op == "merge" and effect.ref in losers), default=0)
+def _joined_us(case: Case, side: Side, rec: Rec) -> int:
+    """When the record was first linked, if another one was merged into it later; 0: it was not."""
+    vendor = case.world.vendors[side]
+    losers = {one.ref for one in vendor if one.into == rec.ref}
+    merged_us = max((effect.at_us for effect in vendor.effects if effect.op == "merge" and effect.ref in losers), default=0)
+    return min([merged_us, *(at_us for at_us, ref in case.linked(side) if ref == rec.ref)])
 
 
 def _lived(vendor: Vendor, ref: str, at_us: int) -> bool:

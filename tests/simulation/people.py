@@ -47,11 +47,12 @@ def create(world: World, vendor: Vendor, step: Step) -> None:
         return
     values = {"email": address, **_values(vendor, who, step["fields"])}
     word = vendor.profile.words.get(step["consent"], vendor.profile.words["silent"])
-    proof = _proof(vendor) if step["consent"] == "in" and "in" in vendor.profile.words else None
+    proof = _proof(vendor, who) if step["consent"] == "in" and "in" in vendor.profile.words else None
     vendor.create(who, values | {"consent": word}, "people", proof)
 
 
-def _proof(vendor: Vendor) -> Proof:
+def _proof(vendor: Vendor, who: int) -> Proof:
+    vendor.proofs.append((who, vendor.now()))
     return Proof("form", vendor.clock())
 
 
@@ -83,7 +84,7 @@ def consent(world: World, vendor: Vendor, step: Step) -> None:
         word = vendor.profile.words["silent"]
     if rec is not None and word is not None:
         proven = step["to"] == "in" and step["proof"] and "in" in vendor.profile.words
-        vendor.edit(rec, {"consent": word}, "people", proof=_proof(vendor) if proven else None)
+        vendor.edit(rec, {"consent": word}, "people", proof=_proof(vendor, rec.who) if proven else None)
 
 
 def address(world: World, vendor: Vendor, step: Step) -> None:

@@ -67,8 +67,6 @@ def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
         standing = standing or not spoken or spoken[-1].after == words["out"] or spoken[-1].at_us < refused
     if not refused or not standing or agreed > refused - NEAR_S * 1_000_000:
         return
-    if any(case.waits_for(side, rec, "consent") for side, rec in recs.items()):
-        return
     for side, rec in recs.items():
         if rec.fields["consent"] != case.world.vendors[side].profile.words["out"]:
             yield Violation("I11", f"{side} {rec.ref} (person {rec.who}) said no last, and shows {rec.fields['consent']!r}")

@@ -48,6 +48,9 @@ class Case:
         run_id, contact_id, _, _ = write.actor.split("-")[:4]
         return [entry for entry in self._entries().get((run_id, contact_id), ()) if side in entry.to]
 
+    def entries_about(self, contact: int) -> list[Entry]:
+        return [row.entry for row in self.rows if row.entry.contact_id == contact]
+
     def linked(self, side: Side) -> Iterator[tuple[int, str]]:
         """(when, record) of every link that the log tells of."""
         for row in self.rows:

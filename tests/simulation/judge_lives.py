@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 from syncline.records import Side, other
 from tests.simulation.case import Case, line, pairs
-from tests.simulation.judge_values import people_by_address
+from tests.simulation.judge_values import OWN, marks, people_by_address, values_of
 from tests.simulation.vendor import Effect, Rec, Vendor
-from tests.simulation.words import address_key
 from tests.simulation.world import Violation
 
 
@@ -35,9 +34,8 @@ def no_strangers(case: Case) -> Iterator[Violation]:
 
 
 def everybody_across(case: Case) -> Iterator[Violation]:
-    """Coverage: a live record with an address of its own has a live partner, unless it waits or its partner was taken away by people."""
+    """Coverage: a live record has a live partner, unless it waits or its partner was taken away by people."""
     for side, vendor in case.world.vendors.items():
-        taken = Counter(address_key(rec.fields["email"]) for rec in vendor.live())
         for rec in vendor.live():
             contact, state = case.contact.get((side, rec.ref), (None, ""))
             partner = any(
@@ -45,7 +43,7 @@ def everybody_across(case: Case) -> Iterator[Violation]:
                 for (s, ref), mine in case.contact.items()
                 if s == other(side)
             )
-            if (contact is not None and partner) or not rec.fields["email"] or taken[address_key(rec.fields["email"])] > 1:
+            if contact is not None and partner:
                 continue
             if case.waits(side, rec, "email") or (state in ("unlinked", "deleted", "merged") and _taken_away(case, side, rec)):
                 continue
@@ -61,7 +59,8 @@ def _taken_away(case: Case, side: Side, rec: Rec) -> bool:
     mine = (e for e in case.world.vendors[other(side)].effects if e.ref in refs or e.who in whose)
     forgot = case.world.restored_database  # that we archived it ourselves: then nobody can tell who did
     effects = [e for e in mine if e.op in acts and (forgot or not e.engine)]
-    return ours[1] == "merged" or bool(effects and effects[-1].op != "undelete")
+    back = bool(effects) and (effects[-1].op == "undelete" or (effects[-1].op == "restored" and effects[-1].after == "live"))
+    return ours[1] == "merged" or (bool(effects) and not back)
 
 
 def policy_done(case: Case) -> Iterator[Violation]:
@@ -70,23 +69,63 @@ def policy_done(case: Case) -> Iterator[Violation]:
     for side, vendor in case.world.vendors.items():
         for rec in vendor.live():
             contact, state = case.contact.get((side, rec.ref), (None, ""))
-            if state == "deleted" and rules[other(side)] == "archive" and not case.waits(side, rec) and not _came_back(vendor, rec):
+            if contact is None or rules[other(side)] != "archive" or case.waits(side, rec):
+                continue
+            gone = _removed(case, contact, other(side))
+            if state == "deleted" and not _came_back(vendor, rec, gone.at_us if gone is not None else 0):
                 yield Violation("I4", f"{side} {rec.ref} (person {rec.who}) lives on in contact {contact}, which is deleted")
+            told = not (NO_BASE & case.world.injected.keys() or any(entry.kind == "hold" for entry in case.entries_about(contact)))
+            if (
+                state == "unlinked"
+                and told
+                and gone is not None
+                and not _came_back(vendor, rec, gone.at_us)
+                and not _edited(case, side, rec, gone)
+            ):
+                yield Violation("I4", f"{side} {rec.ref} (person {rec.who}) lives on in contact {contact}, which is unlinked for no edit")
 
 
-def _came_back(vendor: Vendor, rec: Rec) -> bool:
-    """People or a backup brought it back after it was archived, under this id or an older one."""
+NO_BASE = {"mapping edited", "database restored", "vendor restored"}
+"""After these nobody can tell what was edited."""
+
+
+def _removed(case: Case, contact: int, side: Side) -> Effect | None:
+    """The last that people removed of this contact, if nothing came back after it."""
+    refs = {ref for (s, ref), mine in case.contact.items() if s == side and mine[0] == contact}
+    lives = [effect for effect in case.world.vendors[side].effects if effect.ref in refs and effect.field == "*"]
+    last = lives[-1] if lives else None
+    return last if last is not None and last.actor == "people" and last.op in ("archive", "remove") else None
+
+
+def _came_back(vendor: Vendor, rec: Rec, gone_us: int) -> bool:
+    """People or a backup brought it back after its partner was removed, under this id or an older one."""
     refs = {one.ref for one in line(vendor, rec) if one.who == rec.who}
-    return any(effect.ref in refs and effect.op in ("undelete", "restored") for effect in vendor.effects)
+    return any(effect.ref in refs and effect.op in ("undelete", "restored") and effect.at_us > gone_us for effect in vendor.effects)
+
+
+def _edited(case: Case, side: Side, rec: Rec, gone: Effect) -> bool:
+    """Whether something that people or a vendor wrote here had not travelled when the partner went. What has no mark may not have."""
+    refs, far = {one.ref for one in line(case.world.vendors[side], rec)}, case.world.vendors[other(side)]
+    last = {
+        (e.field, mark): e for e in values_of(e for e in far.effects if e.who == gone.who and e.at_us < gone.at_us) for mark in marks(e)
+    }
+    mine = {e.field: e for e in values_of(e for e in case.world.vendors[side].effects if e.ref in refs) if e.field != OWN.get(side)}
+    return any(not e.engine and (not marks(e) or any((e.field, mark) not in last for mark in marks(e))) for e in mine.values())
+
+
+NEVER_US = 1 << 62
 
 
 def nobody_back(case: Case) -> Iterator[Violation]:
     """I4: whom people removed is not made again, unless people made the person anew, or brought a record back."""
     gone: dict[tuple[Side, int], str] = {}
     anew: dict[tuple[Side, int], int] = {}
+    forgot_us = next(iter(case.world.forgot_us), NEVER_US)  # what was removed before, a restored database has not heard of
     effects = sorted(((e, side) for side, v in case.world.vendors.items() for e in v.effects), key=lambda item: item[0].at_us)
     for effect, side in effects:
         key = (side, effect.who)
+        if effect.at_us > forgot_us:
+            gone, forgot_us = {}, next((at_us for at_us in case.world.forgot_us if at_us > effect.at_us), NEVER_US)
         if effect.op in ("archive", "remove") and effect.actor == "people":
             made = anew.get((other(side), effect.who))  # and no round has heard of that yet: two acts in no order that shows
             heard = made is None or any(made < began and ended < effect.at_us for began, ended in case.world.heard)
@@ -94,11 +133,12 @@ def nobody_back(case: Case) -> Iterator[Violation]:
             gone[key] = effect.ref if heard and known else ""
         if effect.actor == "people" and effect.op == "create":
             anew[key] = effect.at_us
-        if effect.actor in ("people", "vendor") and effect.op in ("create", "undelete", "restored", "convert"):
+        back = effect.op in ("create", "undelete", "convert") or (effect.op == "restored" and effect.after == "live")
+        if effect.actor in ("people", "vendor") and back:
             gone.pop(key, None)
             gone.pop((other(side), effect.who), None)
         again = effect.engine and effect.op in ("create", "restore") and effect.who >= 0 and gone.get(key)
-        if again and not case.world.restored_database and _same_contact(case, side, gone[key], effect):
+        if again and _same_contact(case, side, gone[key], effect):
             yield Violation("I4", f"{side} {effect.ref}: person {effect.who} was removed by people and made again by {effect.actor}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from syncline.records import SIDES, Side, other
@@ -151,6 +151,16 @@ def marks(effect: Effect) -> list[str]:
     if effect.field == "phone":
         return re.findall(r"1555\d{4}", re.sub(r"\D", "", str(effect.after)))
     return MARK.findall(str(effect.after).lower())
+
+
+def values_of(effects: Iterable[Effect]) -> Iterator[Effect]:
+    """One effect a value: births say several, of which an address and consent always travel."""
+    for effect in effects:
+        if effect.op in ("create", "convert"):
+            births = ((name, value) for name, value in effect.after.items() if value and name not in ("email", "consent"))
+            yield from (effect._replace(field=name, before=None, after=value) for name, value in births)
+        elif effect.field != "*":
+            yield effect
 
 
 def unseen(vendor: Vendor, edit: Effect, write: Effect) -> bool:

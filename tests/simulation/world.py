@@ -115,6 +115,9 @@ class World:
             vendor.create(ANCHOR, {"email": "anchor@people.example"}, "people")
         self.restored_database = False
         self._began_us = 0
+        self.forgot_us: list[int] = []
+        self.lost: list[tuple[int, int]] = []
+        self._saved_us = 0
 
     def close(self) -> None:
         """Nothing stays."""
@@ -310,6 +313,7 @@ class World:
         self.engine()
         self.drop_context()
         shutil.copy(self.database, self.folder / "yesterday")
+        self._saved_us = self.now_us
 
     def _yesterday(self, step: Step) -> None:
         """The engine's database as it was when it was last saved; its log of what came after is gone with it."""
@@ -322,6 +326,8 @@ class World:
                 Path(f"{self.database}{end}").unlink(missing_ok=True)
             shutil.copy(self.folder / "yesterday", self.database)
             self.restored_database = True
+            self.forgot_us.append(self.now_us)
+            self.lost.append((self._saved_us, self.now_us))
             for vendor in self.vendors.values():
                 vendor.last_shown.clear()
                 vendor.looks.clear()

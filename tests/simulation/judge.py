@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tests.simulation.case import Case, case_of, pairs
-from tests.simulation.judge_books import all_noted, honest_shadows, no_empty_write, nothing_stuck, within_limits
+from tests.simulation.judge_books import all_noted, honest_shadows, no_empty_write, no_idle_hold, nothing_stuck, within_limits
 from tests.simulation.judge_consent import never_widened
 from tests.simulation.judge_lives import everybody_across, no_strangers, nobody_back, nobody_twice, policy_done
 from tests.simulation.judge_undone import no_tag_again, nothing_undone
@@ -22,16 +22,13 @@ Check = Callable[[Case], Iterator[Violation]]
 
 CHECKS: tuple[Check, ...] = (
     converged, nothing_lost, nothing_undone, no_tag_again, nothing_buried, nothing_invented, nobody_twice, no_strangers, everybody_across,
-    policy_done, nobody_back, never_widened, all_noted, honest_shadows, within_limits, no_empty_write, nothing_stuck,
+    policy_done, nobody_back, never_widened, all_noted, honest_shadows, within_limits, no_empty_write, nothing_stuck, no_idle_hold,
 )  # fmt: skip
-
-SWEPT = {"permission lost", "vendor restored", "part", "empty", "database restored", "stale"}
-"""Faults after which only a sweep can know everything."""
 
 
 def heard_without_a_sweep(world: World) -> None:
-    """I18: polls alone have shown every change by now: no cursor went past one."""
-    if not SWEPT & world.injected.keys():
+    """I18: polls alone have shown every change by now, since whatever only a sweep can mend was swept: no cursor went past one."""
+    if world.spoilt_us <= world.swept_us:
         world.violations += [Violation("I18", violation.text) for violation in converged(case_of(world))]
 
 

@@ -10,34 +10,40 @@ import sqlalchemy as sa
 
 from flows.push import LONGEST_RETRY_S
 from syncline.records import SIDES
-from tests.simulation.case import Case
+from tests.simulation.case import Case, line, pairs
 from tests.simulation.mapping import LIMITS
 from tests.simulation.vendor import Effect, Vendor
+from tests.simulation.words import BAD_PHONE, BAD_STAGE
 from tests.simulation.world import Violation
+
+REFUSED = (BAD_PHONE, BAD_STAGE, BAD_STAGE.upper())
+"""Values that one of two can never read."""
 
 
 def all_noted(case: Case) -> Iterator[Violation]:
-    """I14: every write that took effect has its entry: this contact, this run, that side."""
-    if case.world.restored_database:
-        return
-    noted = {(str(row.run_id), str(row.entry.contact_id), side) for row in case.world.engine().sync.entries() for side in row.entry.to}
+    """I14: every write that took effect has its entry: this contact, this run, that side, this field. A lost log told what it told."""
     for side, vendor in case.world.vendors.items():
         for effect in vendor.effects:
-            if effect.engine:
-                run_id, contact_id, _, _ = effect.actor.split("-")[:4]
-                if (run_id, contact_id, side) not in noted:
-                    yield Violation("I14", f"{side} {effect.ref} {effect.field}: {effect.actor} is in no entry")
+            if not effect.engine or any(saved <= effect.at_us <= gone for saved, gone in case.world.lost):
+                continue
+            fields = {entry.field for entry in case.entries_of(effect, side)}
+            quiet = effect.field == "*" or effect.before == effect.after
+            if not fields or not (quiet or fields & {None, effect.field}):
+                yield Violation("I14", f"{side} {effect.ref} {effect.field}: {effect.actor} is in no entry")
 
 
 def honest_shadows(case: Case) -> Iterator[Violation]:
-    """I21: what counts as agreed with a side, that side has truly shown."""
+    """I21: what counts as agreed with a record, that very record has truly shown, or one that went into it."""
     query = sa.text("SELECT side, ref, CASE shadow WHEN '=' THEN seen ELSE shadow END AS base FROM record WHERE shadow IS NOT NULL")
     with case.world.engine().store.database.read() as connection:
         rows = connection.execute(query).all()
     for row in rows:
-        ever = case.world.vendors[SIDES[row.side]].ever
+        vendor = case.world.vendors[SIDES[row.side]]
+        rec = vendor.get(row.ref)
+        whose = {effect.who for effect in vendor.effects if effect.ref == row.ref}
+        refs = {e.ref for e in vendor.effects if e.who in whose} if rec is None else {one.ref for one in line(vendor, rec)}
         for name, value in json.loads(row.base).items():
-            if repr(value) not in ever[name]:
+            if not any((ref, repr(value)) in vendor.ever[name] for ref in refs):
                 yield Violation("I21", f"{row.ref} {name}: {value!r} counts as agreed and was never shown")
 
 
@@ -63,16 +69,26 @@ def _weighed(vendor: Vendor, effect: Effect) -> str:
 
 
 def no_empty_write(case: Case) -> Iterator[Violation]:
-    """I17: a write changes something, where the vendor takes values as they come: nobody can know what others make of them."""
+    """I17: a write changes something, where the vendor takes values as they come: nobody can know what others make of them.
+
+    Nor what people have put there since we looked, nor what stood there before a mapping was edited or something went back.
+    """
+    if {"mapping edited", "database restored", "vendor restored"} & case.world.injected.keys():
+        return
     for side, vendor in case.world.vendors.items():
         writes: dict[tuple[str, int], bool] = {}
+        last: dict[tuple[str, str], Effect] = {}
         for effect in vendor.effects:
-            if effect.engine and effect.field != "*":
+            if effect.field == "*":
+                continue
+            before = last.get((effect.ref, effect.field))
+            if effect.engine:
                 key = (effect.actor, effect.at_us)
-                bent = vendor.habits.get(effect.field, "none") != "none"
-                writes[key] = writes.get(key, False) or bent or effect.before != effect.after
+                unknown = vendor.habits.get(effect.field, "none") != "none" or (before is not None and not before.engine)
+                writes[key] = writes.get(key, False) or unknown or effect.before != effect.after
+            last[effect.ref, effect.field] = effect
         for (actor, _), changed in writes.items():
-            if not changed and not case.world.injected:
+            if not changed:
                 yield Violation("I17", f"{side}: {actor} changed nothing")
 
 
@@ -86,3 +102,12 @@ def nothing_stuck(case: Case) -> Iterator[Violation]:
         rows = connection.execute(query, {"latest": now_us + LONGEST_RETRY_S * 1_000_000}).all()
     for row in rows:
         yield Violation("I22", f"{row.ref} is not tried again within {LONGEST_RETRY_S // 3600} hours")
+
+
+def no_idle_hold(case: Case) -> Iterator[Violation]:
+    """I22: no field waits of which both sides show the very same."""
+    for crm, marketing in pairs(case):
+        for name in crm.fields:
+            same = crm.fields[name] == marketing.fields[name] and crm.fields[name] not in REFUSED
+            if same and name != "consent" and case.waits_for("crm", crm, name):
+                yield Violation("I22", f"{crm.ref} and {marketing.ref}: {name} waits, and both show {crm.fields[name]!r}")

@@ -88,6 +88,7 @@ def stabilize(world: World) -> int:
     """Rounds until a sync and a sweep, one after the other, have nothing to do. Returns how many it took."""
     for side in world.faults:
         world.faults[side].clear()
+        world.spoilt_us = world.now_us if world.hidden[side] else world.spoilt_us
         world.hidden[side].clear()
     world.later.clear()
     quiet = 0

@@ -68,8 +68,8 @@ class Vendor:
         self.last_shown: dict[str, Rec] = {}
         """Record → the version of it that we were shown last."""
         self.removed: set[str] = set()
-        self.ever: dict[str, set[str]] = {}
-        """Field → all values it ever truly had in any record."""
+        self.ever: dict[str, set[tuple[str, str]]] = {}
+        """Field → (record, value): all that it ever truly was."""
         self.backup: dict[str, Rec] = {}
         self.polls: list[int] = [0]
         """When its index was asked for changes."""
@@ -159,7 +159,7 @@ class Vendor:
         times = {**new.times, **dict.fromkeys(names, stamp)} if self.profile.field_times else {}
         new = replace(new, stamp_us=stamp, times=times)
         for name in names or new.fields:
-            self.ever.setdefault(name, set()).add(repr(new.fields[name]))
+            self.ever.setdefault(name, set()).add((new.ref, repr(new.fields[name])))
         lag_us = round(self.rng.random() ** 3 * self.profile.lag_s * 1_000_000)
         versions = self.records.setdefault(new.ref, [])
         shown_us = max(self.now() + lag_us, versions[-1][0] if versions else 0)

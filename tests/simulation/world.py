@@ -35,6 +35,8 @@ PEOPLE_TAKE_S = 10
 ANCHOR = 1000
 """A person whom nobody touches, so that no side is ever truly empty: a run that finds one empty waits until it is not."""
 ON_DISK = ("", "-wal")
+SWEPT = {"permission lost", "vendor restored", "part", "empty", "database restored", "stale"}
+"""Faults after which only a sweep can know everything."""
 
 
 class Crash(BaseException):
@@ -114,6 +116,8 @@ class World:
         for vendor in self.vendors.values():
             vendor.create(ANCHOR, {"email": "anchor@people.example"}, "people")
         self.restored_database = False
+        self.spoilt_us = self.swept_us = 0
+        """When a fault last happened that only a sweep can mend, and when the last whole sweep began."""
         self._began_us = 0
         self.forgot_us: list[int] = []
         self.lost: list[tuple[int, int]] = []
@@ -142,6 +146,8 @@ class World:
 
     def _happened(self, kind: str) -> None:
         self.injected[kind] += 1
+        if kind in SWEPT:
+            self.spoilt_us = self.now_us
 
     def engine(self) -> Context:
         self.context = self.context or self.open()
@@ -168,6 +174,8 @@ class World:
             self.approved |= {approve, report.run_id}
         self.reports.append(report)
         self.overtaken = False
+        if report.error is None and kind == "sweep":
+            self.swept_us = began_us
         if report.error is None and kind != "retry":
             self.heard.append((began_us, self.now_us))
         return report
@@ -290,7 +298,7 @@ class World:
 
     def _hide(self, step: Step) -> None:
         """A permission for one field is lost, or comes back."""
-        self.injected["permission lost"] += 1
+        self._happened("permission lost")
         self.hidden[step["side"]] ^= {step["field"]}
 
     def _remap(self, step: Step) -> None:
@@ -305,7 +313,7 @@ class World:
     def _go_back(self, step: Step) -> None:
         vendor = self.vendors[step["side"]]
         if vendor.backup and not vendor.merged_since_backup():
-            self.injected["vendor restored"] += 1
+            self._happened("vendor restored")
             vendor.restore_backup()
 
     def _save(self, step: Step) -> None:
@@ -318,7 +326,7 @@ class World:
     def _yesterday(self, step: Step) -> None:
         """The engine's database as it was when it was last saved; its log of what came after is gone with it."""
         if (self.folder / "yesterday").exists():
-            self.injected["database restored"] += 1
+            self._happened("database restored")
             self.overtaken = True
             self.old_logs.append(self.log_text())
             self.drop_context()

@@ -29,7 +29,7 @@ CHECKS: tuple[Check, ...] = (
 def heard_without_a_sweep(world: World) -> None:
     """I18: polls alone have shown every change by now, since whatever only a sweep can mend was swept: no cursor went past one."""
     if world.spoilt_us <= world.swept_us:
-        world.violations += [Violation("I18", violation.text) for violation in converged(case_of(world))]
+        world.violations += [Violation("I18", violation.text) for violation in converged(case_of(world), swept=False)]
 
 
 def cheap_when_quiet(world: World) -> None:

@@ -34,7 +34,7 @@ def nothing_undone(case: Case) -> Iterator[Violation]:
             before = last.get(key)
             if effect.engine and before is not None and before.actor == "people" and not unseen(vendor, before, effect):
                 born_us = max((written[effect.field, m] for m in marks(effect) if (effect.field, m) in written), default=before.at_us)
-                agreed = effect.after and (marks(before) or _cleared(case.world, before, shown_us.get(key, 0)))
+                agreed = effect.after and (marks(before) or _cleared(case, before, shown_us.get(key, 0), effect))
                 if agreed and born_us < before.at_us and not set(marks(effect)) & set(marks(before)) and _undisputed(case, side, effect):
                     yield Violation(
                         "I2", f"{side} {effect.ref} {effect.field}: {before.after!r} gave way to older {effect.after!r} ({effect.actor})"
@@ -56,10 +56,11 @@ def _written(world: World) -> dict[tuple[str, ...], int]:
     return written
 
 
-def _cleared(world: World, edit: Effect, shown_us: int) -> bool:
-    """Whether people emptied what a whole round had heard, where a blank empties the other side."""
-    heard = any(shown_us < began and ended < edit.at_us for began, ended in world.heard)
-    return edit.field in CLEARS and bool(edit.before) and not edit.after and heard
+def _cleared(case: Case, edit: Effect, shown_us: int, write: Effect) -> bool:
+    """Whether people emptied what a whole round had heard, where a blank empties the other side; and nothing ever waited there."""
+    heard = any(shown_us < began and ended < edit.at_us for began, ended in case.world.heard)
+    held = any(entry.kind == "hold" and entry.field == edit.field for entry in case.entries_about(int(write.actor.split("-")[1])))
+    return edit.field in CLEARS and bool(edit.before) and not edit.after and heard and not held
 
 
 def _undisputed(case: Case, side: Side, write: Effect) -> bool:

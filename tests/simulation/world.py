@@ -339,6 +339,7 @@ class World:
             for vendor in self.vendors.values():
                 vendor.last_shown.clear()
                 vendor.looks.clear()
+                vendor.first_shown = {ref: at_us for ref, at_us in vendor.first_shown.items() if at_us <= self._saved_us}
 
     # ---- looking
 

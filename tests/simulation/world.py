@@ -119,6 +119,8 @@ class World:
         self.spoilt_us = self.swept_us = 0
         """When a fault last happened that only a sweep can mend, and when the last whole sweep began."""
         self._began_us = 0
+        self._resumes = False
+        """Whether the next sweep only goes on where one has stopped: what that one saw go back, it does not look at again."""
         self.forgot_us: list[int] = []
         self.lost: list[tuple[int, int]] = []
         self._saved_us = 0
@@ -166,6 +168,7 @@ class World:
         try:
             report = run_round(context, kind, approve=approve, progress=self.stages)
         except Crash:
+            self._resumes = True
             self._reborn()
             return None
         finally:
@@ -174,8 +177,9 @@ class World:
             self.approved |= {approve, report.run_id}
         self.reports.append(report)
         self.overtaken = False
-        if report.error is None and kind == "sweep":
-            self.swept_us = began_us
+        if kind == "sweep":
+            self.swept_us = began_us if report.error is None and not self._resumes else self.swept_us
+            self._resumes = report.error is not None
         if report.error is None and kind != "retry":
             self.heard.append((began_us, self.now_us))
         return report

@@ -46,6 +46,8 @@ _TAKE = sa.text(
     " CASE b.shadow WHEN '=' THEN b.seen ELSE b.shadow END FROM record AS b"
     " WHERE b.sync_id = :s AND b.side = :side AND b.ref = :before)) END WHERE sync_id = :s AND side = :side AND ref = :ref"
 )
+# A merge on the other side, a moment ago, may have ended the winner.
+_GOES_ON = sa.text("SELECT COALESCE(merged_into, id) FROM contact WHERE sync_id = :s AND id = :contact")
 _OWNER = sa.text("SELECT contact_id FROM record WHERE sync_id = :s AND side = :side AND ref = :ref")
 _MERGED = (
     sa.text("UPDATE contact SET state = 'merged', merged_into = :winner WHERE sync_id = :s AND id = :loser"),
@@ -53,6 +55,9 @@ _MERGED = (
     sa.text("UPDATE record SET dirty = 0 WHERE sync_id = :s AND contact_id = :loser"),
 )
 _DIRTY = sa.text("UPDATE record SET dirty = 1, retry_at_us = NULL WHERE sync_id = :s AND contact_id = :contact AND liveness <> 3")
+
+
+ENDED = ("deleted", "unlinked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +129,8 @@ class Merging:
         states = {row.id: row.state for row in connection.execute(CONTACTS, {"s": self._scope.sync_id, "ids": ids})}
         far: dict[int, Any] = {}
         for row in connection.execute(RECORDS_OF, {"s": self._scope.sync_id, "ids": ids}):
-            if SIDES[row.side] == other(side):
-                far.setdefault(row.contact_id, row)
+            if SIDES[row.side] == other(side) and not _lives(far.get(row.contact_id)):
+                far[row.contact_id] = row
         found = (_merge(side, survivor, losers, rows, states, far) for survivor, losers in sorted(ended.items()))
         return [merge for merge in found if merge is not None]
 
@@ -138,34 +143,35 @@ class Merging:
                 connection.execute(_ABSORB, {**of, "ref": ref, "into": merge.survivor})
             if merge.winner is None:
                 return
+            winner = connection.execute(_GOES_ON, {"s": scope.sync_id, "contact": merge.winner}).scalar_one()
             for ref in merge.absorbed:
-                connection.execute(_HEAR, {**of, "ref": ref, "contact": merge.winner})
+                connection.execute(_HEAR, {**of, "ref": ref, "contact": winner})
             owner = connection.execute(_OWNER, {**of, "ref": merge.survivor}).scalar()
-            keys = contact_keys(connection, scope, [merge.winner, *merge.losers, *([] if owner is None else [owner])])
-            held = connection.execute(RECORDS_OF, {"s": scope.sync_id, "ids": codec.dumps([merge.winner])}).all()
+            keys = contact_keys(connection, scope, [winner, *merge.losers, *([] if owner is None else [owner])])
+            held = connection.execute(RECORDS_OF, {"s": scope.sync_id, "ids": codec.dumps([winner])}).all()
             mine = [row for row in held if SIDES[row.side] == merge.side]
-            if merge.survivor not in [row.ref for row in mine]:
+            if winner in (merge.winner, *merge.losers) and merge.survivor not in [row.ref for row in mine]:
                 old = best(mine).get(merge.side)
                 before = old.ref if old is not None else None
-                connection.execute(_TAKE, {**of, "ref": merge.survivor, "contact": merge.winner, "before": before})
+                connection.execute(_TAKE, {**of, "ref": merge.survivor, "contact": winner, "before": before})
                 if owner is not None:
                     reason = "the vendor merged another contact's record into this one, which an ended contact had left behind"
                     left = Entry("rebind", owner, side=merge.side, ref=merge.survivor, old=merge.survivor, rule="merge", reason=reason)
                     log.add(left, keys.get(owner))
                 entry = Entry(
-                    kind="rebind", contact_id=merge.winner, side=merge.side, ref=merge.survivor, old=before,
+                    kind="rebind", contact_id=winner, side=merge.side, ref=merge.survivor, old=before,
                     new=merge.survivor, rule="merge", reason="the vendor merged this contact's record into another",
                 )  # fmt: skip
-                log.add(entry, keys.get(merge.winner))
-            for loser in merge.losers:
+                log.add(entry, keys.get(winner))
+            for loser in (one for one in merge.losers if one != winner):
                 for statement in _MERGED:
-                    connection.execute(statement, _only(statement, {**of, "loser": loser, "winner": merge.winner}))
+                    connection.execute(statement, _only(statement, {**of, "loser": loser, "winner": winner}))
                 entry = Entry(
-                    kind="merge", contact_id=loser, side=merge.side, ref=merge.survivor, new={"into": merge.winner}, rule="merge",
+                    kind="merge", contact_id=loser, side=merge.side, ref=merge.survivor, new={"into": winner}, rule="merge",
                     reason="the vendor merged this contact's record into the winner's",
                 )  # fmt: skip
                 log.add(entry, keys.get(loser))
-            connection.execute(_DIRTY, {"s": scope.sync_id, "contact": merge.winner})
+            connection.execute(_DIRTY, {"s": scope.sync_id, "contact": winner})
 
 
 def _only(statement: sa.TextClause, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,9 +192,16 @@ def _merge(
     if not left:
         return None
     contacts = {row.contact_id for row in left if row.contact_id is not None and states.get(row.contact_id) not in ("merged", "erased")}
+    parted = own is not None and (own in far or states.get(own) in ENDED) and not _lives(far.get(own))
+    if parted and any(_lives(far.get(contact)) for contact in contacts):
+        own = None  # its own partner is gone, and theirs would be left alone
     far_keys = {contact: far[contact].key_1 if contact in far else None for contact in contacts}
     winner = choose_winner(own, there.key_1, far_keys)
     return Merge(side, survivor, tuple(row.ref for row in left), winner, tuple(sorted(contacts - {winner})))
+
+
+def _lives(row: Any) -> bool:
+    return row is not None and row.liveness == codec.LIVE
 
 
 def _open(row: Any, own: int | None, states: Mapping[int, str]) -> bool:

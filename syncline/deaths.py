@@ -34,7 +34,8 @@ def died(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, traits
         )
         return finish(draft, "unlinked")
     if wish == "archive":
-        return finish(draft, "deleted", [archive(draft, alive, f"{how} in {TITLE[dead]}", traits)])
+        writes = [archive(draft, alive, f"{how} in {TITLE[dead]}", traits), *bury_losers(mapping, draft, traits)]
+        return finish(draft, "deleted", writes)
     draft.entries.append(Entry("unlink", contact.contact_id, reason=f"{how} in {TITLE[dead]}; {TITLE[alive]} keeps its record"))
     return finish(draft, "unlinked")
 

@@ -49,7 +49,7 @@ def plan_contact(mapping: CompiledMapping, contact: Contact, traits: Mapping[Sid
         return undelete(mapping, draft, live[0], dead[0], traits)
     if contact.state == "active":
         draft.entries.append(Entry("archive", contact.contact_id, reason="both records are gone"))
-        return finish(draft, "deleted")
+        return finish(draft, "deleted", bury_losers(mapping, draft, traits))
     return finish(draft, contact.state)
 
 

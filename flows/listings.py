@@ -36,7 +36,7 @@ def judge(context: Context, found: Mapping[Side, Observed], *, sweep: bool, acce
 def _weigh(context: Context, side: Side, found: Observed, sweep: bool, accept: bool) -> None:
     _refuse_empty(context, side)
     if sweep:
-        _find_older(context, side, found, accept)
+        _find_older(context, side, accept)
         _find_deletes(context, side, found)
 
 
@@ -62,14 +62,14 @@ def _refuse_empty(context: Context, side: Side) -> None:
         )
 
 
-def _find_older(context: Context, side: Side, found: Observed, accept: bool) -> None:
+def _find_older(context: Context, side: Side, accept: bool) -> None:
     """What the listing showed older than we know is looked up by id. A lagging answer has caught up by now; what is still older is true.
 
     A few such records have no base any more and are merged anew. Many are a restored backup: a person decides, before anything is written.
     """
-    still: list[Observation] = []
-    for start in range(0, len(found.older), CONFIRM):
-        again = list(read_again(context, side, found.older[start : start + CONFIRM]))
+    still, shown = list[Observation](), context.sync.listed_older(side)
+    for start in range(0, len(shown), CONFIRM):
+        again = list(read_again(context, side, shown[start : start + CONFIRM]))
         still += context.sync.older(side, again)
         context.sync.stage(side, again, now_us=context.clock())
     if len(still) > FLOOR and not accept:

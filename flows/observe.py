@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from queue import Queue
 from typing import Any
@@ -43,8 +43,8 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(slots=True)
 class Observed:
-    """What one side's poll brought. read = unchanged + staged. `complete`: a full listing was whole. `older`: refs that it showed as they
-    were before we last saw them. `ended`: where polls go on once a listing that came to its end is believed.
+    """What one side's poll brought. read = unchanged + staged. `complete`: a full listing was whole. `ended`: where polls go on once a
+    listing that came to its end is believed.
     """
 
     read: int = 0
@@ -53,7 +53,6 @@ class Observed:
     full: bool = False
     complete: bool = False
     ended: Cursor | None = None
-    older: list[str] = field(default_factory=list)
 
 
 def told(record: Record) -> bytes:
@@ -188,7 +187,7 @@ def _stage(context: Context, side: Side, pages: Sequence[Page], found: Observed)
         looked.at(page)
     fresh, last = _believed(context, side, looked.fresh), pages[-1]
     found.ended = last.cursor if found.full and last.cursor.token is None else None
-    moved = context.sync.stage(
+    context.sync.stage(
         side,
         fresh,
         None if found.ended else last.cursor,
@@ -196,8 +195,6 @@ def _stage(context: Context, side: Side, pages: Sequence[Page], found: Observed)
         now_us=context.clock(),
         refreshed=looked.refreshed,
     )
-    if found.full and moved < len(fresh):
-        found.older += [each.record.ref for each in context.sync.older(side, fresh)]
     read = sum(len(page.records) for page in pages)
     found.read += read
     found.staged += len(fresh)

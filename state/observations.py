@@ -30,7 +30,8 @@ OBSERVED = (
 STAGE = upsert(RECORD, OBSERVED, OBSERVED[:3], OBSERVED[3:])
 _values = itemgetter(*OBSERVED)
 _NEXT = sa.text("UPDATE sync SET staged = staged + 1 WHERE id = :s RETURNING staged")
-_SWEPT = insert(SWEPT, ("sync_id", "side", "refs", "live"))
+_SWEPT = insert(SWEPT, ("sync_id", "side", "refs", "live", "older"))
+_OLDER = sa.text("SELECT older FROM swept WHERE sync_id = :s AND side = :side AND older <> '[]' ORDER BY id")
 _DIGESTS = sa.select(RECORD.c.ref, RECORD.c.digest, RECORD.c.liveness).where(
     RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("side"), among(RECORD.c.ref, "refs"), RECORD.c.digest.is_not(None)
 )
@@ -115,12 +116,12 @@ class Observations:
         `force` takes a read even when it is older than what we know (the vendor restored a backup): nothing agreed is its base any more.
         """
         with self._scope.write() as connection:
-            staged = self._stage(connection, side, observations, force) if observations else 0
+            staged, older = self._stage(connection, side, observations, force) if observations else (0, [])
             if cursor is not None:
                 save_cursor(connection, self._scope, side, cursor)
             if swept:
-                row = {"sync_id": self._scope.sync_id, "side": codec.SIDE_NO[side], "refs": codec.dumps(swept), "live": len(swept)}
-                connection.execute(_SWEPT, row)
+                at = {"sync_id": self._scope.sync_id, "side": codec.SIDE_NO[side]}
+                connection.execute(_SWEPT, {**at, "refs": codec.dumps(swept), "live": len(swept), "older": codec.dumps(older)})
             if refreshed:
                 at = (self._scope.sync_id, codec.SIDE_NO[side])
                 self._scope.db.many(connection, _REFRESH, [(digest, *at, ref) for ref, digest in refreshed.items()])
@@ -130,11 +131,12 @@ class Observations:
         """Stage what a re-check just before a write has shown: the world moved, so decide again."""
         return self.stage(side, observations, now_us=now_us)
 
-    def _stage(self, connection: Connection, side: Side, observations: Sequence[Observation], force: bool) -> int:
+    def _stage(self, connection: Connection, side: Side, observations: Sequence[Observation], force: bool) -> tuple[int, list[str]]:
+        """(records moved, refs of those passed over)."""
         number = connection.execute(_NEXT, {"s": self._scope.sync_id}).scalar_one()
         refs = codec.dumps([o.record.ref for o in observations])
         known: dict[str, Any] = {row.ref: row._asdict() for row in records(connection, RECORDS, {**self._of(side), "refs": refs})}
-        rows = []
+        rows, older = [], []
         forgotten = self._forgotten(connection, known)
         for observation in observations:
             old = known.get(observation.record.ref)
@@ -144,10 +146,12 @@ class Observations:
                 row = observed(self._scope.sync_id, codec.SIDE_NO[side], observation, old, number)
                 known[row["ref"]] = row
                 rows.append(row)
+            else:
+                older.append(observation.record.ref)
         self._scope.db.many(connection, STAGE, list(map(_values, rows)))
         if force:
             connection.execute(_NO_BASE, {"s": self._scope.sync_id, "at": codec.SIDE_NO[side], "refs": refs})
-        return len(rows)
+        return len(rows), older
 
     def _forgotten(self, connection: Connection, known: Mapping[str, Any]) -> set[int]:
         """Contacts among the known records that were erased: whatever a vendor still shows of them is not stored again."""
@@ -163,6 +167,11 @@ class Observations:
         with self._scope.read() as connection:
             known: dict[str, Any] = {row.ref: row._asdict() for row in records(connection, RECORDS, {**self._of(side), "refs": refs})}
         return [o for o in observations if (old := known.get(o.record.ref)) is not None and _stale(old, o.record)]
+
+    def listed_older(self, side: Side) -> list[str]:
+        """Refs that the running listing, over all the runs it took, has shown as they were before we last saw them."""
+        with self._scope.read() as connection:
+            return [ref for text in connection.execute(_OLDER, self._of(side)).scalars() for ref in codec.loads(text, "swept, older")]
 
     def doubtful(self, side: Side, observations: Sequence[Observation]) -> list[Observation]:
         """Those that say otherwise of their record's life than we know and are no newer: an index may not have heard of a delete yet."""

@@ -93,7 +93,7 @@ class SyncStore:
         seen = Observations(scope)
         self.digests, self.stage, self.observe_moved = seen.digests, seen.stage, seen.observe_moved
         self.begin_sweep, self.unswept, self.touch_held = seen.begin_sweep, seen.unswept, seen.touch_held
-        self.doubtful = seen.doubtful
+        self.doubtful, self.listed_older = seen.doubtful, seen.listed_older
         self.older, self.live_count, self.swept_count, self.linked_count = seen.older, seen.live_count, seen.swept_count, seen.linked_count
         self.match_records = Matching(scope).match_records
         merging = Merging(scope)

@@ -269,7 +269,8 @@ class SchemaCache(SQLModel, table=True):
 class Swept(SQLModel, table=True):
     """What the running full listing has shown so far, a row for some pages; known live records that it lacks at its end are gone.
 
-    `refs`: a JSON array, because a row for each ref would cost more than all else that an unchanged record needs.
+    `refs`: a JSON array, because a row for each ref would cost more than all else that an unchanged record needs. `older`: those of them
+    that it showed as they were before we last saw them.
     """
 
     __table_args__ = (Index("ix_swept_side", "sync_id", "side"),)
@@ -278,6 +279,7 @@ class Swept(SQLModel, table=True):
     side: int = _small()
     refs: str = _text()
     live: int
+    older: str = _text("[]")
 
 
 def _table(name: str) -> Table:

@@ -135,6 +135,16 @@ def test_a_sweep_finds_what_it_did_not_meet(sync: SyncStore) -> None:
     assert sync.live_count("crm") == 5
 
 
+def test_a_listing_remembers_over_its_runs_what_it_showed_going_back(sync: SyncStore) -> None:
+    sync.stage("crm", [seen("c1", at_us=200), seen("c2", at_us=200)])
+    sync.begin_sweep("crm")
+    sync.stage("crm", [seen("c1", at_us=100)], Cursor(9, token="page 2"), swept=["c1"])
+    sync.stage("crm", [seen("c2", at_us=300)], Cursor(9), swept=["c2"])
+    assert sync.listed_older("crm") == ["c1"]
+    sync.begin_sweep("crm")
+    assert sync.listed_older("crm") == []
+
+
 def test_links_are_answered_and_the_newest_version_is_known(sync: SyncStore) -> None:
     contact = linked(sync)
     sync.stage("crm", [seen("c-ann", at_us=200, version="v7")])

@@ -260,6 +260,7 @@ def upgrade() -> None:
         sa.Column("side", sa.SmallInteger(), nullable=False),
         sa.Column("refs", sa.Text(), nullable=False),
         sa.Column("live", sa.Integer(), nullable=False),
+        sa.Column("older", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["sync_id"], ["sync.id"], name=op.f("fk_swept_sync_id_sync")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_swept")),
     )

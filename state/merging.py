@@ -109,7 +109,7 @@ class Merging:
                 pointers = told[SIDES[row.side]]
                 if row.merged_into is not None:
                     pointers[row.ref] = row.merged_into
-                for loser in codec.loads(row.absorbed, f"record {row.ref}, absorbed") if row.absorbed else ():
+                for loser in _swallowed(row):
                     pointers.setdefault(loser, row.ref)
             return [m for side in SIDES if told[side] for m in self._merges(connection, side, survivors(told[side]))]
 
@@ -150,6 +150,10 @@ class Merging:
             keys = contact_keys(connection, scope, [winner, *merge.losers, *([] if owner is None else [owner])])
             held = connection.execute(RECORDS_OF, {"s": scope.sync_id, "ids": codec.dumps([winner])}).all()
             mine = [row for row in held if SIDES[row.side] == merge.side]
+            heir = next((row.ref for row in mine if _lives(row) and merge.survivor in _swallowed(row)), None)
+            if heir is not None:  # it went the same way itself, and only its index had not heard of that yet
+                connection.execute(_ABSORB, {**of, "ref": merge.survivor, "into": heir})
+                return
             if winner in (merge.winner, *merge.losers) and merge.survivor not in [row.ref for row in mine]:
                 old = best(mine).get(merge.side)
                 before = old.ref if old is not None else None
@@ -198,6 +202,10 @@ def _merge(
     far_keys = {contact: far[contact].key_1 if contact in far else None for contact in contacts}
     winner = choose_winner(own, there.key_1, far_keys)
     return Merge(side, survivor, tuple(row.ref for row in left), winner, tuple(sorted(contacts - {winner})))
+
+
+def _swallowed(row: Any) -> list[str]:
+    return codec.loads(row.absorbed, f"record {row.ref}, absorbed") if row.absorbed else []
 
 
 def _lives(row: Any) -> bool:

@@ -73,11 +73,8 @@ def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
 
 
 def _joined_us(case: Case, side: Side, rec: Rec) -> int:
-    """When the record was first linked, if another one was merged into it later; 0: it was not."""
-    vendor = case.world.vendors[side]
-    losers = {one.ref for one in vendor if one.into == rec.ref}
-    merged_us = max((effect.at_us for effect in vendor.effects if effect.op == "merge" and effect.ref in losers), default=0)
-    return min([merged_us, *(at_us for at_us, ref in case.linked(side) if ref == rec.ref)])
+    """When the record was first linked."""
+    return min((at_us for at_us, ref in case.linked(side) if ref == rec.ref), default=0)
 
 
 def _lived(vendor: Vendor, ref: str, at_us: int) -> bool:

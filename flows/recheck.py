@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from flows.observe import digest_of, same, told
+from flows.observe import digest_of, same, told, whole
 from flows.sender import Sender, applied, find, note_world, read
 from state.echoes import Settled
 from state.outbox import OutboxRow
@@ -30,18 +30,28 @@ def look_again(sender: Sender, rows: Sequence[OutboxRow]) -> tuple[list[OutboxRo
             # A poll says what is new to us: not what the answer to an earlier write of this round has shown already.
             unsure = [row.ref for row in others if row.ref and (row.moved or row.state == "sending")]
             current = {**sender.fresh, **({r.ref: r for r in read(sender, unsure)} if unsure else {})}
-    moved: list[Record] = []
+    odd: list[tuple[OutboxRow, Record]] = []
     for row in others:
         record = current.get(row.ref or "")
         if record is None or _as_expected(row, record):
             ready.append(row)
-        elif already(row, record):
+        else:
+            odd.append((row, record))
+    moved, late = list[Record](), _late(sender, [record for _, record in odd])
+    for row, record in odd:
+        if record.ref not in late and already(row, record):
             settled.append(applied(sender, row, record))
         else:
             moved.append(record)
             settled.append(Settled(row, "moved"))
     note_world(sender, [*moved, *heirs(sender, others, moved)])
     return ready, settled
+
+
+def _late(sender: Sender, records: Sequence[Record]) -> set[str]:
+    """Those that show less than we have seen of them: what such a one shows may be what is about to be put right."""
+    seen = [whole(sender.context, sender.side, record) for record in records]
+    return {each.record.ref for each in sender.context.sync.older(sender.side, seen)} if seen else set()
 
 
 def heirs(sender: Sender, rows: Sequence[OutboxRow], records: Sequence[Record]) -> list[Record]:

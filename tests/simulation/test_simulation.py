@@ -28,6 +28,13 @@ def test_a_seed_that_failed_once(path: Path) -> None:
     assert play(read(path)).violations == ()
 
 
+def test_an_older_copy_is_no_proof_that_a_write_was_made() -> None:
+    """A late poll still shows the value that is about to be put back."""
+    log = play(read(SEEDS / "I14-900127.json")).log_bytes.decode().splitlines()
+    assert "field='company'" in log[9] and "result='moved'" in log[9]
+    assert "field='company'" in log[12] and "result='applied'" in log[12]
+
+
 @pytest.mark.parametrize("seed", (FIRST, FIRST + 7, FIRST + 11))
 def test_the_same_seed_gives_the_same_log(seed: int) -> None:
     one, two = run(seed), run(seed)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from state import codec
 from state.contacts import best
-from state.log import appending, contact_keys
+from state.log import Appender, appending, contact_keys
 from state.queries import CONTACTS, RECORDS, RECORDS_OF
 from state.scope import Scope
 from state.statements import Connection
@@ -146,8 +146,6 @@ class Merging:
             winner = connection.execute(_GOES_ON, {"s": scope.sync_id, "contact": merge.winner}).scalar_one()
             for ref in merge.absorbed:
                 connection.execute(_HEAR, {**of, "ref": ref, "contact": winner})
-            owner = connection.execute(_OWNER, {**of, "ref": merge.survivor}).scalar()
-            keys = contact_keys(connection, scope, [winner, *merge.losers, *([] if owner is None else [owner])])
             held = connection.execute(RECORDS_OF, {"s": scope.sync_id, "ids": codec.dumps([winner])}).all()
             mine = [row for row in held if SIDES[row.side] == merge.side]
             heir = next((row.ref for row in mine if _lives(row) and merge.survivor in _swallowed(row)), None)
@@ -155,27 +153,36 @@ class Merging:
                 connection.execute(_ABSORB, {**of, "ref": merge.survivor, "into": heir})
                 return
             if winner in (merge.winner, *merge.losers) and merge.survivor not in [row.ref for row in mine]:
-                old = best(mine).get(merge.side)
-                before = old.ref if old is not None else None
-                connection.execute(_TAKE, {**of, "ref": merge.survivor, "contact": winner, "before": before})
-                if owner is not None:
-                    reason = "the vendor merged another contact's record into this one, which an ended contact had left behind"
-                    left = Entry("rebind", owner, side=merge.side, ref=merge.survivor, old=merge.survivor, rule="merge", reason=reason)
-                    log.add(left, keys.get(owner))
-                entry = Entry(
-                    kind="rebind", contact_id=winner, side=merge.side, ref=merge.survivor, old=before,
-                    new=merge.survivor, rule="merge", reason="the vendor merged this contact's record into another",
-                )  # fmt: skip
-                log.add(entry, keys.get(winner))
-            for loser in (one for one in merge.losers if one != winner):
-                for statement in _MERGED:
-                    connection.execute(statement, _only(statement, {**of, "loser": loser, "winner": winner}))
-                entry = Entry(
-                    kind="merge", contact_id=loser, side=merge.side, ref=merge.survivor, new={"into": winner}, rule="merge",
-                    reason="the vendor merged this contact's record into the winner's",
-                )  # fmt: skip
-                log.add(entry, keys.get(loser))
+                self._rebind(connection, log, merge, winner, mine)
+            self._end_losers(connection, log, merge, winner)
             connection.execute(_DIRTY, {"s": scope.sync_id, "contact": winner})
+
+    def _rebind(self, connection: Connection, log: Appender, merge: Merge, winner: int, mine: Sequence[Any]) -> None:
+        """The winner takes the survivor, from whatever ended contact has it still."""
+        of: dict[str, Any] = {"s": self._scope.sync_id, "side": codec.SIDE_NO[merge.side], "ref": merge.survivor}
+        owner = connection.execute(_OWNER, of).scalar()
+        keys = contact_keys(connection, self._scope, [winner, *([] if owner is None else [owner])])
+        old = best(mine).get(merge.side)
+        before = old.ref if old is not None else None
+        connection.execute(_TAKE, {**of, "contact": winner, "before": before})
+        if owner is not None:
+            reason = "the vendor merged another contact's record into this one, which an ended contact had left behind"
+            left = Entry("rebind", owner, side=merge.side, ref=merge.survivor, old=merge.survivor, rule="merge", reason=reason)
+            log.add(left, keys.get(owner))
+        reason = "the vendor merged this contact's record into another"
+        taken = Entry("rebind", winner, None, merge.side, merge.survivor, before, merge.survivor, "merge", reason=reason)
+        log.add(taken, keys.get(winner))
+
+    def _end_losers(self, connection: Connection, log: Appender, merge: Merge, winner: int) -> None:
+        losers = [loser for loser in merge.losers if loser != winner]
+        keys = contact_keys(connection, self._scope, losers) if losers else {}
+        for loser in losers:
+            for statement in _MERGED:
+                values = {"s": self._scope.sync_id, "loser": loser, "winner": winner}
+                connection.execute(statement, _only(statement, values))
+            reason = "the vendor merged this contact's record into the winner's"
+            entry = Entry("merge", loser, None, merge.side, merge.survivor, None, {"into": winner}, "merge", reason=reason)
+            log.add(entry, keys.get(loser))
 
 
 def _only(statement: sa.TextClause, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -83,6 +83,8 @@ FAULTS = [
     ("what both took back by hand comes again", "planner", "decision is not None and all(said == order[-1] for said in d.base.values()):", "False:"),
     ("proof against an untold opt-out is not heard", "planner", " and granted(replace(d, base=dict.fromkeys(SIDES, order[-1])))", " and False"),
     ("a merge spreads a bounce", "planner", "return impose(field_, order[-1]", "return impose(field_, order[2]"),
+    ("losers outlive a delete", "deaths", ", *bury_losers(mapping, draft, traits)]", "]"),
+    ("losers outlive two deletes", "planner", 'finish(draft, "deleted", bury_losers(mapping, draft, traits))', 'finish(draft, "deleted")'),
     ("losers stay", "deaths", "            if loser.liveness in DEAD:\n                continue\n", "            continue\n"),
     ("losers are buried again and again", "deaths", "            if loser.liveness in DEAD:\n                continue\n", ""),
     ("a delete kills an edit", "deaths", 'if wish == "archive" and _edited(mapping, contact, contact.sides[alive], alive):', "if False:"),

@@ -131,6 +131,20 @@ def test_a_merge_unites_opt_outs_and_archives_the_loser(kernel: Kernel) -> None:
         folds_to_the_tables(world)
 
 
+def test_a_loser_goes_with_its_winner(kernel: Kernel) -> None:
+    for dead in (("crm",), SIDES):
+        world = linked(kernel)
+        for side in SIDES:
+            world.add(side, f"{side}2", **world.vendors[side][side].fields | {"email": "b@people.example"})
+        world.until_quiet()
+        world.merge("crm", "crm2", "crm")
+        for side in dead:
+            world.set_liveness(side, side, "archived")
+        world.until_quiet()
+        assert {record.liveness for record in world.vendors["marketing"].values()} == {"archived"}
+        folds_to_the_tables(world)
+
+
 def test_a_create_is_born_with_its_consent(kernel: Kernel) -> None:
     table = [
         ("crm", "in", False, "asked"), ("crm", "in", True, "sub"), ("crm", "out", True, "unsub"), ("crm", "bounced", False, "cleaned"),

@@ -60,21 +60,7 @@ def _taken_away(case: Case, side: Side, rec: Rec) -> bool:
     forgot = case.world.restored_database  # that we archived it ourselves: then nobody can tell who did
     effects = [e for e in mine if e.op in acts and (forgot or not e.engine)]
     back = bool(effects) and (effects[-1].op == "undelete" or (effects[-1].op == "restored" and effects[-1].after == "live"))
-    return _outlived(case, side, ours[0]) if ours[1] == "merged" else bool(effects) and not back
-
-
-def _outlived(case: Case, side: Side, contact: int) -> bool:
-    """Whether a record of a merged contact may stay alone: the mapping archives none, and its heir has one here, or nobody across."""
-    into = {row.entry.contact_id: row.entry.new["into"] for row in case.rows if row.entry.kind == "merge"}
-    while contact in into:
-        contact = into[contact]
-    living = {
-        s
-        for (s, ref), mine in case.contact.items()
-        if mine[0] == contact and (rec := case.world.vendors[s].get(ref)) and rec.life == "live"
-    }
-    archives = case.world.engine().mapping.policy.delete_seen_in[other(side)] == "archive"
-    return not archives and (side in living or other(side) not in living)
+    return ours[1] == "merged" or (bool(effects) and not back)
 
 
 def policy_done(case: Case) -> Iterator[Violation]:

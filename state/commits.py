@@ -132,7 +132,7 @@ class _Batch:
             self._rows[_INSERT if plan.new else _UPDATE].append(self._contact_row(plan, view, old, key, first))
         self._records(plan, _LINK)
         for write in plan.writes:
-            self._rows[_OUTBOX].append(self._outbox_row(plan, write, first))
+            self._rows[_OUTBOX].append(self._outbox_row(plan, write, first, key))
         if plan.holds or current:
             self._hold(plan.contact_id, current, plan.holds, key)
 
@@ -162,7 +162,7 @@ class _Batch:
         row = (plan.state, view, times, codec.dumps(origins), self._scope.sync_id, plan.contact_id)
         return (*row, key) if old is None else row
 
-    def _outbox_row(self, plan: StoredPlan, write: StoredWrite, first: int) -> Values:
+    def _outbox_row(self, plan: StoredPlan, write: StoredWrite, first: int, secret: bytes | None) -> Values:
         # With the time: numbers of runs and contacts come again after a restored database, and a key stands for one intent for ever.
         key = base = f"{self._run_id}-{plan.contact_id}-{write.side}-{write.kind}-{self._at}"
         number = 1
@@ -172,7 +172,7 @@ class _Batch:
         self._keys.add(key)
         body = (  # in the order of the outbox's `_Body`
             write.fields, write.consent, write.expect, write.version, write.anchor, write.confirms,
-            [first + index for index in write.entries], write.shown, self._staged,
+            [first + index for index in write.entries], write.shown, self._staged, secret if plan.new else None,
         )  # fmt: skip
         return (
             self._scope.sync_id, self._run_id, 0 if write.kind == "consent" else 1, codec.SIDE_NO[write.side], plan.contact_id,

@@ -40,6 +40,7 @@ class _Body(msgspec.Struct, array_like=True, gc=False):
     seqs: tuple[int, ...]
     shown: dict[str, Any]
     staged: int
+    born: bytes | None
 
 
 _decoder = msgspec.json.Decoder(_Body)
@@ -48,7 +49,8 @@ _decoder = msgspec.json.Decoder(_Body)
 class OutboxRow(msgspec.Struct, frozen=True, gc=False):
     """One intended write. `key` names it for ever; `seqs`: the log entries it carries out; `phase`: 0 consent, 1 everything else.
 
-    `version`: the record's newest known one; `moved`: its record has shown something else since this was decided.
+    `version`: the record's newest known one; `moved`: its record has shown something else since this was decided. `born`: where this makes
+    a new contact's record across, that contact's secret.
     """
 
     id: int
@@ -69,6 +71,7 @@ class OutboxRow(msgspec.Struct, frozen=True, gc=False):
     seqs: tuple[int, ...] = ()
     shown: Mapping[str, Any] = {}
     moved: bool = False
+    born: bytes | None = None
 
 
 class Outbox:
@@ -109,5 +112,5 @@ def _row(row: tuple[Any, ...]) -> OutboxRow:
     moved = bool(dirty) or staged > body.staged
     return OutboxRow(
         id, run_id, state, phase, SIDES[side], contact_id, kind, key, ref, body.fields, body.consent,
-        body.expect, (not moved and version) or body.version, body.anchor, body.confirms, body.seqs, body.shown, moved,
+        body.expect, (not moved and version) or body.version, body.anchor, body.confirms, body.seqs, body.shown, moved, body.born,
     )  # fmt: skip

@@ -49,8 +49,11 @@ _AS_SEEN = (
 _BORN = (
     sa.update(RECORD)
     .where(RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("at"), among(RECORD.c.contact_id, "ids"))
+    .where(RECORD.c.dirty != 1, sa.or_(RECORD.c.shadow.is_(None), *(RECORD.c.shadow == shadow for shadow in _NOTHING_MORE[1:])))
     .values(shadow=codec.AS_SEEN)
 )
+"""What a birth confirms, unless it shows something else by now: the one record that a new contact has. A first load has hardly others."""
+
 _DETACH = sa.text(
     "UPDATE record SET contact_id = NULL, shadow = NULL, dirty = 0, liveness = CASE WHEN liveness = 0 THEN 2 ELSE liveness END"
     " WHERE sync_id = :sync_id AND side = :side AND ref = :ref"
@@ -66,22 +69,9 @@ _RESULT = (
     .where(sa.or_(*(CHANGE_LOG.c.result == result for result in SURPASSED)))
     .values(result=sa.bindparam("outcome"))
 )
-_HAS_MORE = sa.and_(*(RECORD.c.shadow != shadow for shadow in _NOTHING_MORE[1:]))
-_ODD = (
-    sa.select(RECORD.c.contact_id)
-    .where(RECORD.c.sync_id == sa.bindparam("s"), among(RECORD.c.contact_id, "ids"))
-    .group_by(RECORD.c.contact_id)
-    .having(
-        sa.or_(
-            sa.func.count() != 1,
-            sa.func.max(RECORD.c.dirty) != 0,
-            sa.func.max(RECORD.c.attempts) != 0,
-            sa.func.max(sa.case((_HAS_MORE, 1), else_=0)) != 0,
-        )
-    )
+_LINKED = sa.select(sa.func.count(), sa.func.count(RECORD.c.contact_id.distinct())).where(
+    RECORD.c.sync_id == sa.bindparam("s"), among(RECORD.c.contact_id, "ids")
 )
-"""Births that are confirmed to anything but one quiet record without a base. Nearly all of a first load are confirmed to such a one."""
-
 _FIELDS = sa.select(CHANGE_LOG.c.seq, CHANGE_LOG.c.field).where(
     CHANGE_LOG.c.sync_id == sa.bindparam("s"), among(CHANGE_LOG.c.seq, "seqs"), CHANGE_LOG.c.field.is_not(None)
 )
@@ -133,8 +123,9 @@ class _Batch:
     def _load(self, results: Sequence[Settled]) -> None:
         s = {"s": self._scope.sync_id}
         born = [settled.row.contact_id for settled in results if _is_birth(settled.row)]
-        odd = self._connection.execute(_ODD, s | {"ids": codec.dumps(born)}).scalars() if born else ()
-        self._plain = set(born).difference(odd, (settled.row.contact_id for settled in results if not _is_birth(settled.row)))
+        linked = self._connection.execute(_LINKED, s | {"ids": codec.dumps(born)}).all() if born else ()
+        if linked == [(len(born), len(born))]:
+            self._plain = set(born).difference(settled.row.contact_id for settled in results if not _is_birth(settled.row))
         ids = [settled.row.contact_id for settled in results if settled.row.contact_id not in self._plain]
         for row in records(self._connection, RECORDS_OF, s | {"ids": codec.dumps(ids)}) if ids else ():
             self._know(row._asdict())
@@ -243,8 +234,7 @@ class _Batch:
         for outcome, seqs in outcomes.items():
             self._connection.execute(_RESULT, {"s": self._scope.sync_id, "seqs": codec.dumps(seqs), "outcome": outcome})
         held = [settled for settled in self._settled if settled.hold is not None]
-        owners = [*(i for i, _, _ in (*self._refs, *self._lost)), *(s.row.contact_id for s in held)]
-        keys = contact_keys(self._connection, self._scope, owners)
+        keys = self._secrets([*(i for i, _, _ in (*self._refs, *self._lost)), *(s.row.contact_id for s in held)])
         for contact_id, side, ref in self._lost:
             reason = "the vendor brought this archived record back when its person was created anew"
             log.add(Entry("rebind", contact_id, side=side, ref=ref, old=ref, rule="create", reason=reason), keys.get(contact_id))
@@ -252,6 +242,12 @@ class _Batch:
         log.add(Entry(kind="receipt", new=new), committed=sealed(new, keys))
         self._undo(log, [settled.row for settled in self._settled if settled.result != APPLIED and settled.row.kind in _UNDO])
         self._holds(log, held, keys, now_us, run_id)
+
+    def _secrets(self, owners: Sequence[int]) -> dict[int, bytes | None]:
+        """Contacts' secrets; those of new ones have come with their births."""
+        keys: dict[int, bytes | None] = {s.row.contact_id: s.row.born for s in self._settled if s.row.born is not None}
+        others = [owner for owner in owners if owner not in keys]
+        return keys | contact_keys(self._connection, self._scope, others) if others else keys
 
     def _undo(self, log: Appender, rows: Sequence[OutboxRow]) -> None:
         """An archive that was not carried out leaves its contact alive: else nobody tries again, and what people deleted may come back."""
@@ -283,7 +279,8 @@ class _Batch:
 
 
 def _is_birth(row: OutboxRow) -> bool:
-    return row.kind == "create" and row.ref is None and row.confirms == ALL_SHOWN
+    """Of a new contact, and of all that its one record showed."""
+    return row.kind == "create" and row.ref is None and row.confirms == ALL_SHOWN and row.born is not None
 
 
 def _holds_of(settled: Settled) -> list[Hold]:

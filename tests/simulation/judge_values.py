@@ -83,7 +83,8 @@ def _blanked(case: Case, side: Side, recs: Mapping[Side, Rec], name: str) -> boo
     people = {rec.who for rec in recs.values()}
     here, across = (_said(case.world.vendors[s], recs[s], people, name) for s in (side, other(side)))
     blanks = [effect.at_us for effect in here if effect.op == "restored" or (not effect.engine and not effect.after and effect.before)]
-    return bool(blanks) and not any(not e.engine and e.after and e.field == name and e.at_us > blanks[-1] for e in across)
+    written = (e for e in across if not e.engine and e.after and e.field == name and e.op != "fill")
+    return bool(blanks) and not any(e.at_us > blanks[-1] for e in written)
 
 
 def _said(vendor: Vendor, rec: Rec, people: set[int], name: str) -> list[Effect]:

@@ -57,9 +57,6 @@ _MERGED = (
 _DIRTY = sa.text("UPDATE record SET dirty = 1, retry_at_us = NULL WHERE sync_id = :s AND contact_id = :contact AND liveness <> 3")
 
 
-ENDED = ("deleted", "unlinked")
-
-
 @dataclass(frozen=True, slots=True)
 class Merge:
     """`survivor` has swallowed `absorbed`; all are records we know.
@@ -129,7 +126,7 @@ class Merging:
         states = {row.id: row.state for row in connection.execute(CONTACTS, {"s": self._scope.sync_id, "ids": ids})}
         far: dict[int, Any] = {}
         for row in connection.execute(RECORDS_OF, {"s": self._scope.sync_id, "ids": ids}):
-            if SIDES[row.side] == other(side) and not _lives(far.get(row.contact_id)):
+            if SIDES[row.side] == other(side) and not _goes_on(far.get(row.contact_id)):
                 far[row.contact_id] = row
         found = (_merge(side, survivor, losers, rows, states, far) for survivor, losers in sorted(ended.items()))
         return [merge for merge in found if merge is not None]
@@ -203,7 +200,8 @@ def _merge(
     if not left:
         return None
     contacts = {row.contact_id for row in left if row.contact_id is not None and states.get(row.contact_id) not in ("merged", "erased")}
-    parted = own is not None and (own in far or states.get(own) in ENDED) and not _lives(far.get(own))
+    parted = states.get(own) == "unlinked" or (states.get(own) == "active" and own in far)  # who was deleted may be brought back
+    parted = parted and not _goes_on(far.get(own))
     if parted and any(_lives(far.get(contact)) for contact in contacts):
         own = None  # its own partner is gone, and theirs would be left alone
     far_keys = {contact: far[contact].key_1 if contact in far else None for contact in contacts}
@@ -213,6 +211,11 @@ def _merge(
 
 def _swallowed(row: Any) -> list[str]:
     return codec.loads(row.absorbed, f"record {row.ref}, absorbed") if row.absorbed else []
+
+
+def _goes_on(row: Any) -> bool:
+    """Alive, if only in another record by now."""
+    return row is not None and row.liveness in (codec.LIVE, codec.LIVENESS_NO["merged"])
 
 
 def _lives(row: Any) -> bool:

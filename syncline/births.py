@@ -22,6 +22,9 @@ def create(mapping: CompiledMapping, draft: Draft, source: Side, traits: Mapping
     contact, target = draft.contact, other(source)
     native = contact.sides[source].seen
     policy, shown = mapping.policy, Values(mapping, source, native)
+    if contact.state == "unlinked":
+        reason = f"it is live again in {TITLE[source]}, and what it was paired with in {TITLE[target]} belongs to another contact by now"
+        return finish(Draft(contact, [Hold("CannotRestore", reason, "", target)]), contact.state)
     if contact.state not in ("new", "active", "deleted") or not (
         (source not in policy.scope or policy.scope[source](shown, native))
         and (target not in policy.create or policy.create[target](shown, native))

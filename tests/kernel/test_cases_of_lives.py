@@ -131,6 +131,14 @@ def test_a_merge_unites_opt_outs_and_archives_the_loser(kernel: Kernel) -> None:
         folds_to_the_tables(world)
 
 
+def test_who_comes_back_to_a_parted_contact_that_has_lost_its_other_record_waits_with_a_word(kernel: Kernel) -> None:
+    world = linked(kernel)
+    world.contacts[1].state = "unlinked"
+    del world.contacts[1].refs["crm"]
+    assert [(hold.code, hold.side) for hold in world.plan(1).holds] == [("CannotRestore", "crm")]
+    assert (world.plan(1).state, world.plan(1).writes) == ("unlinked", ())
+
+
 def test_a_loser_goes_with_its_winner(kernel: Kernel) -> None:
     for dead in (("crm",), SIDES):
         world = linked(kernel)

@@ -83,7 +83,8 @@ def _blanked(case: Case, side: Side, recs: Mapping[Side, Rec], name: str) -> boo
     people = {rec.who for rec in recs.values()}
     here, across = (_said(case.world.vendors[s], recs[s], people, name) for s in (side, other(side)))
     blanks = [effect.at_us for effect in here if effect.op == "restored" or (not effect.engine and not effect.after and effect.before)]
-    written = (e for e in across if not e.engine and e.after and e.field == name and e.op != "fill")
+    ref = recs[other(side)].ref  # not what was written into one that went into it later
+    written = (e for e in across if not e.engine and e.after and e.field == name and e.op != "fill" and e.ref == ref)
     return bool(blanks) and not any(e.at_us > blanks[-1] for e in written)
 
 

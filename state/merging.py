@@ -126,8 +126,8 @@ class Merging:
         states = {row.id: row.state for row in connection.execute(CONTACTS, {"s": self._scope.sync_id, "ids": ids})}
         far: dict[int, Any] = {}
         for row in connection.execute(RECORDS_OF, {"s": self._scope.sync_id, "ids": ids}):
-            if SIDES[row.side] == other(side) and not _goes_on(far.get(row.contact_id)):
-                far[row.contact_id] = row
+            if SIDES[row.side] == other(side):
+                far.setdefault(row.contact_id, row)
         found = (_merge(side, survivor, losers, rows, states, far) for survivor, losers in sorted(ended.items()))
         return [merge for merge in found if merge is not None]
 
@@ -200,10 +200,6 @@ def _merge(
     if not left:
         return None
     contacts = {row.contact_id for row in left if row.contact_id is not None and states.get(row.contact_id) not in ("merged", "erased")}
-    parted = states.get(own) == "unlinked" or (states.get(own) == "active" and own in far)  # who was deleted may be brought back
-    parted = parted and not _goes_on(far.get(own))
-    if parted and any(_lives(far.get(contact)) for contact in contacts):
-        own = None  # its own partner is gone, and theirs would be left alone
     far_keys = {contact: far[contact].key_1 if contact in far else None for contact in contacts}
     winner = choose_winner(own, there.key_1, far_keys)
     return Merge(side, survivor, tuple(row.ref for row in left), winner, tuple(sorted(contacts - {winner})))
@@ -211,11 +207,6 @@ def _merge(
 
 def _swallowed(row: Any) -> list[str]:
     return codec.loads(row.absorbed, f"record {row.ref}, absorbed") if row.absorbed else []
-
-
-def _goes_on(row: Any) -> bool:
-    """Alive, if only in another record by now."""
-    return row is not None and row.liveness in (codec.LIVE, codec.LIVENESS_NO["merged"])
 
 
 def _lives(row: Any) -> bool:

@@ -116,18 +116,27 @@ def undelete(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, tr
 
 
 def _consent_at_return(mapping: CompiledMapping, contact: Contact, alive: Side, dead: Side) -> dict[str, Any]:
-    """The consent it had; a restriction that its partner shows by now goes first."""
-    shadow = dict(contact.sides[dead].shadow or {})
+    """The consent it had, or said before it went; a restriction that its partner shows by now goes first."""
+    agreed, said = dict(contact.sides[dead].shadow or {}), contact.sides[dead].seen
     consent: dict[str, Any] = {}
     for field_ in mapping.fields:
         if not field_.consent:
             continue
+        order = field_.rule.order
+        stricter = _restriction(order, read_field(field_, dead, said)[0]) > _restriction(order, read_field(field_, dead, agreed)[0])
+        shadow = {**agreed, **{name: said[name] for name in field_.lenses[dead].names if name in said}} if stricter else agreed
         consent.update({name: shadow[name] for name in field_.lenses[dead].names if name in shadow})
-        order, theirs = field_.rule.order, read_field(field_, dead, shadow)[0]
+        theirs = read_field(field_, dead, shadow)[0]
         shown = read_field(field_, alive, contact.sides[alive].seen)[0]
-        if field_.may_write(dead) and place(order, shown) > max(place(order, theirs), 0):
+        if field_.may_write(dead) and _restriction(order, shown) > _restriction(order, theirs):
             consent.update(field_.lenses[dead].put(shown, shadow))
     return consent
+
+
+def _restriction(order: tuple[str, ...], value: Value) -> int:
+    """How strict it is; -1 for what restricts nothing, as the widest of several values does."""
+    strict = place(order, value)
+    return strict if strict > 0 or len(order) == 1 else -1
 
 
 # ---------------------------------------------------------------- merged away

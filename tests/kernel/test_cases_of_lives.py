@@ -90,6 +90,25 @@ def test_D_07_an_opt_out_made_meanwhile_comes_along(kernel: Kernel) -> None:
     assert [dict(write.consent) for write, _ in world.pushed if write.kind == "restore"] == [{"consent": "unsub"}]
 
 
+def test_D_07_an_opt_out_made_just_before_it_went_comes_back_too(kernel: Kernel) -> None:
+    world = linked(kernel, delete_seen_in={"crm": "archive", "marketing": "archive"})
+    world.edit("marketing", "marketing", consent="unsub")
+    world.set_liveness("marketing", "marketing", "archived")
+    world.until_quiet()
+    world.set_liveness("crm", "crm", "live")
+    world.round()
+    assert [dict(write.consent) for write, _ in world.pushed if write.kind == "restore"] == [{"consent": "unsub"}]
+    world.until_quiet()
+    assert shown(world, "crm", "consent") == "out"
+
+
+def test_what_restricts(kernel: Kernel) -> None:
+    several, one = ("in", "asked", "out"), ("out",)
+    strict = kernel.deaths._restriction
+    assert [strict(several, value) for value in (None, *several)] == [-1, -1, 1, 2]
+    assert (strict(one, "out"), strict(one, "in")) == (0, -1)
+
+
 def test_D_07_what_cannot_be_restored_waits(kernel: Kernel) -> None:
     world = linked(kernel)
     world.can_restore = False

@@ -83,7 +83,7 @@ ENGINE_FAULTS = [
     Fault("times of agreement are forgotten", COMMITS, "\", plan.agreed_us\n", "\", dict[str, int]()\n", ("tests/e2e/test_cases_consent.py",)),
     Fault("holds never end", COMMITS, "        if plan.holds or current:", "        if plan.holds:", ("tests/e2e/test_cases_fields.py::test_B_08_a_value_the_table_does_not_know_holds_its_field_alone", "tests/e2e/test_cases_fields.py")),
     Fault("holds are not written down", COMMITS, "        if plan.holds or current:", "        if current:"),
-    Fault("consent is written last", COMMITS, '"ready", 0 if write.kind == "consent" else 1,', '"ready", 1 if write.kind == "consent" else 0,', ("tests/state/test_pushing.py::test_consent_goes_first",)),
+    Fault("consent is written last", COMMITS, '0 if write.kind == "consent" else 1,', '1 if write.kind == "consent" else 0,', ("tests/state/test_pushing.py::test_consent_goes_first",)),
     Fault("a chunk is committed twice", COMMITS, '_TAKE = sa.text("DELETE FROM plan_chunk WHERE sync_id = :s AND run_id = :run AND number = :number RETURNING staged")', '_TAKE = sa.text("SELECT staged FROM plan_chunk WHERE sync_id = :s AND run_id = :run AND number = :number")', ("tests/state/test_pushing.py::test_a_chunk_is_committed_once",)),
     # ---- look again
     Fault("nobody looks again", RECHECK, "        if record is None or _as_expected(row, record):", "        if True:"),

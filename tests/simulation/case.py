@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,10 @@ class Case:
         """Whether this very field waits."""
         owner = self.contact.get((side, rec.ref), ((side, rec.ref), ""))[0]
         return any((who, name) in self.held for who in (owner, (side, rec.ref)))
+
+    def refused(self, recs: Mapping[Side, Rec]) -> bool:
+        """Whether one side takes no write at all of this person, and it is said that they wait."""
+        return any(rec.who == self.world.vendors[side].poisoned and self.waits(side, rec) for side, rec in recs.items())
 
     def entries_of(self, write: Effect, side: Side) -> list[Entry]:
         """What the log says of this write: of its run and its contact, to this side."""

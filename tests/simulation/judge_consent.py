@@ -65,7 +65,7 @@ def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
                 refused = max(refused, effect.at_us)
         agreed = max([agreed, *(at_us for who, at_us in vendor.proofs if who == rec.who)])
         standing = standing or not spoken or spoken[-1].after == words["out"] or spoken[-1].at_us < refused
-    if not refused or not standing or agreed > refused - NEAR_S * 1_000_000:
+    if not refused or not standing or agreed > refused - NEAR_S * 1_000_000 or case.refused(recs):
         return
     for side, rec in recs.items():
         if rec.fields["consent"] != case.world.vendors[side].profile.words["out"]:

@@ -67,11 +67,11 @@ def _plain(name: str, value: Any) -> Any:
 def _explained(case: Case, name: str, crm: Rec, marketing: Rec) -> bool:
     if name == "company" and not crm.fields[name]:
         return True  # read from the CRM alone, and a blank there says nothing
-    if case.waits_for("crm", crm, name) or case.waits_for("marketing", marketing, name):
+    recs: dict[Side, Rec] = {"crm": crm, "marketing": marketing}
+    if any(case.waits_for(side, rec, name) for side, rec in recs.items()) or case.refused(recs):
         return True
     if name in CLEARS or name == "consent":
         return False
-    recs: dict[Side, Rec] = {"crm": crm, "marketing": marketing}
     return any(_blanked(case, side, recs, name) for side in SIDES if not recs[side].fields[name])
 
 

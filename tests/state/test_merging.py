@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.merging import choose_winner, survivors
+from state.merging import Merge, choose_winner, survivors
 from state.store import SyncStore
 from tests.state.people import at_rest, decide, linked, seen
 
@@ -123,3 +123,11 @@ def _in_ring(pointers: dict[str, str], ref: str) -> bool:
             break
         at = pointers[at]
     return at == ref or at in pointers
+
+
+def test_a_winner_that_another_merge_has_just_ended_is_followed(sync: SyncStore) -> None:
+    ann, bob, cay = (linked(sync, who) for who in ("ann", "bob", "cay"))
+    for side, survivor, absorbed, winner, loser in (("crm", "c-ann", "c-bob", ann, bob), ("marketing", "m-bob", "m-cay", bob, cay)):
+        sync.apply_merge(Merge(side, survivor, (absorbed,), winner, (loser,)), None, 9)
+    merged = [(row.entry.contact_id, row.entry.new["into"]) for row in sync.entries() if row.entry.kind == "merge"]
+    assert merged == [(bob, ann), (cay, ann)] and sync.verify().problems == ()

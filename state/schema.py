@@ -45,9 +45,17 @@ def _create(database: Database) -> None:
     with database.write() as connection:
         _alone(database, connection)
         if _version(connection) is None:
+            _refuse_others(connection)
             SQLModel.metadata.create_all(connection, checkfirst=False)
             for statement in _STAMP:
                 connection.execute(sa.text(statement))
+
+
+def _refuse_others(connection: sa.Connection) -> None:
+    """A database without our version but with tables that are called like ours is another program's."""
+    there = sorted(SQLModel.metadata.tables.keys() & set(sa.inspect(connection).get_table_names()))
+    if there:
+        raise UsageError(f"this database has tables of another program ({', '.join(there)}); give Syncline a database of its own")
 
 
 def _alone(database: Database, connection: sa.Connection) -> None:

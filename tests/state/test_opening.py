@@ -78,6 +78,17 @@ def test_reopening_finds_what_was_stored(sync: SyncStore, database_url: str) -> 
     again.close()
 
 
+def test_another_programs_database_is_refused_and_left_as_it_is(database_url: str) -> None:
+    database = Database(database_url)
+    with database.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE contact (theirs INTEGER)")
+    with pytest.raises(UsageError, match=r"tables of another program \(contact\); give Syncline a database of its own"):
+        Store.open(database_url)
+    with database.read() as connection:
+        assert sa.inspect(connection).get_table_names() == ["contact"]
+    database.close()
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("this is not a database, and long enough to look like a page of one " * 20)

@@ -89,4 +89,4 @@ def _find_deletes(context: Context, side: Side, found: Observed) -> None:
         records = list(read_again(context, side, refs))
         found.read += len(records)
         found.staged += len(records)
-        context.sync.stage(side, records, None, (), now_us=context.clock())
+        context.sync.stage(side, records, now_us=context.clock())

@@ -191,7 +191,7 @@ def _stage(context: Context, side: Side, pages: Sequence[Page], found: Observed)
         side,
         fresh,
         None if found.ended else last.cursor,
-        looked.live if found.full else (),
+        looked.live if found.full else None,
         now_us=context.clock(),
         refreshed=looked.refreshed,
     )

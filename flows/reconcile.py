@@ -43,7 +43,7 @@ def _meet_survivors(context: Context, side: Side) -> None:
     met: set[str] = set()
     while refs := [ref for ref in context.sync.missing_survivors(side) if ref not in met]:
         met.update(refs)
-        context.sync.stage(side, list(read_again(context, side, refs)), None, (), now_us=context.clock())
+        context.sync.stage(side, list(read_again(context, side, refs)), now_us=context.clock())
 
 
 def decide(context: Context, run_id: int, progress: Progress) -> Planned:

@@ -105,13 +105,14 @@ class Observations:
         side: Side,
         observations: Sequence[Observation],
         cursor: Cursor | None = None,
-        swept: Sequence[str] = (),
+        swept: Sequence[str] | None = None,
         now_us: int = 0,
         force: bool = False,
         refreshed: Mapping[str, bytes] = {},
     ) -> int:
         """A page, its cursor and the refs that a sweep has met, in one transaction. Returns how many records it moved.
 
+        `swept`: the live refs of a listing's pages, None of anything else.
         `refreshed`: new digests of records that have not changed, though the vendor's bytes have.
         `force` takes a read even when it is older than what we know (the vendor restored a backup): nothing agreed is its base any more.
         """
@@ -119,7 +120,7 @@ class Observations:
             staged, older = self._stage(connection, side, observations, force) if observations else (0, [])
             if cursor is not None:
                 save_cursor(connection, self._scope, side, cursor)
-            if swept:
+            if swept is not None and (swept or older):
                 at = {"sync_id": self._scope.sync_id, "side": codec.SIDE_NO[side]}
                 connection.execute(_SWEPT, {**at, "refs": codec.dumps(swept), "live": len(swept), "older": codec.dumps(older)})
             if refreshed:

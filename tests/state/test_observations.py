@@ -141,6 +141,9 @@ def test_a_listing_remembers_over_its_runs_what_it_showed_going_back(sync: SyncS
     sync.stage("crm", [seen("c1", at_us=100)], Cursor(9, token="page 2"), swept=["c1"])
     sync.stage("crm", [seen("c2", at_us=300)], Cursor(9), swept=["c2"])
     assert sync.listed_older("crm") == ["c1"]
+    sync.stage("crm", [seen("c2", at_us=100)], Cursor(9), swept=[])  # a page of dead records lists nobody alive
+    sync.stage("crm", [seen("c2", at_us=100)])  # no listing
+    assert sync.listed_older("crm") == ["c1", "c2"]
     sync.begin_sweep("crm")
     assert sync.listed_older("crm") == []
 

@@ -111,17 +111,15 @@ def _members(key: str) -> sa.Select[Any]:
 
     `partner`: its contact has a live record across, or takes nobody in any more. `unborn`: there was never any across.
     """
-    across, ever_, contact = RECORD.alias(), RECORD.alias(), sa.table("contact", sa.column("sync_id"), sa.column("id"), sa.column("state"))
+    across, contact = RECORD.alias(), sa.table("contact", sa.column("sync_id"), sa.column("id"), sa.column("state"))
     record = RECORD.c
     closed = sa.exists().where(
         contact.c.sync_id == record.sync_id,
         contact.c.id == record.contact_id,
         sa.or_(contact.c.state == "merged", contact.c.state == "erased"),
     )
-    partner = sa.exists().where(
-        across.c.sync_id == record.sync_id, across.c.contact_id == record.contact_id, across.c.side != record.side, across.c.liveness == 0
-    )
-    ever = sa.exists().where(ever_.c.sync_id == record.sync_id, ever_.c.contact_id == record.contact_id, ever_.c.side != record.side)
+    ever = sa.exists().where(across.c.sync_id == record.sync_id, across.c.contact_id == record.contact_id, across.c.side != record.side)
+    partner = ever.where(across.c.liveness == 0)
     return (
         sa.select(record[key].label("value"), record.side, record.ref, record.contact_id, record.pair_ref, record.dirty)
         .add_columns(sa.or_(partner, closed).label("partner"), sa.not_(sa.or_(ever, closed)).label("unborn"))

@@ -145,7 +145,7 @@ class Merging:
                 connection.execute(_HEAR, {**of, "ref": ref, "contact": winner})
             held = connection.execute(RECORDS_OF, {"s": scope.sync_id, "ids": codec.dumps([winner])}).all()
             mine = [row for row in held if SIDES[row.side] == merge.side]
-            heir = next((row.ref for row in mine if _lives(row) and merge.survivor in _swallowed(row)), None)
+            heir = next((row.ref for row in mine if row.liveness == codec.LIVE and merge.survivor in _swallowed(row)), None)
             if heir is not None:  # it went the same way itself, and only its index had not heard of that yet
                 connection.execute(_ABSORB, {**of, "ref": merge.survivor, "into": heir})
                 return
@@ -207,10 +207,6 @@ def _merge(
 
 def _swallowed(row: Any) -> list[str]:
     return codec.loads(row.absorbed, f"record {row.ref}, absorbed") if row.absorbed else []
-
-
-def _lives(row: Any) -> bool:
-    return row is not None and row.liveness == codec.LIVE
 
 
 def _open(row: Any, own: int | None, states: Mapping[int, str]) -> bool:

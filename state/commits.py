@@ -172,7 +172,7 @@ class _Batch:
         self._keys.add(key)
         body = (  # in the order of the outbox's `_Body`
             write.fields, write.consent, write.expect, write.version, write.anchor, write.confirms,
-            [first + index for index in write.entries], write.shown, self._staged, secret if plan.new else None,
+            [first + index for index in write.entries], write.shown, write.untold, self._staged, secret if plan.new else None,
         )  # fmt: skip
         return (
             self._scope.sync_id, self._run_id, 0 if write.kind == "consent" else 1, codec.SIDE_NO[write.side], plan.contact_id,

@@ -130,8 +130,8 @@ def _shadow(row: OutboxRow, fields: Native, old: Row | None, found: bool) -> tup
     seen = codec.native(old["seen"], f"{where}, seen")
     shadow = shadow_of(old, where)
     if row.kind != "restore":  # there the base stays: a stricter consent that went along is agreed, and logged, in the next round
-        shadow |= {name: value for name, value in fields.items() if name not in unsent}
-    return shadow, any(seen.get(name, MISSING) != fields[name] for name in unsent)
+        shadow |= {name: value for name, value in fields.items() if name not in unsent} | row.untold
+    return shadow, bool(row.untold) or any(seen.get(name, MISSING) != fields[name] for name in unsent)
 
 
 def shadow_of(row: Row, where: str) -> Row:

@@ -39,6 +39,7 @@ class _Body(msgspec.Struct, array_like=True, gc=False):
     confirms: tuple[str, ...]
     seqs: tuple[int, ...]
     shown: dict[str, Any]
+    untold: dict[str, Any]
     staged: int
     born: bytes | None
 
@@ -70,6 +71,7 @@ class OutboxRow(msgspec.Struct, frozen=True, gc=False):
     confirms: tuple[str, ...] = ()
     seqs: tuple[int, ...] = ()
     shown: Mapping[str, Any] = {}
+    untold: Mapping[str, Any] = {}
     moved: bool = False
     born: bytes | None = None
 
@@ -112,5 +114,6 @@ def _row(row: tuple[Any, ...]) -> OutboxRow:
     moved = bool(dirty) or staged > body.staged
     return OutboxRow(
         id, run_id, state, phase, SIDES[side], contact_id, kind, key, ref, body.fields, body.consent,
-        body.expect, (not moved and version) or body.version, body.anchor, body.confirms, body.seqs, body.shown, moved, body.born,
+        body.expect, (not moved and version) or body.version, body.anchor, body.confirms, body.seqs, body.shown, body.untold,
+        moved, body.born,
     )  # fmt: skip

@@ -50,6 +50,7 @@ class StoredWrite(msgspec.Struct, array_like=True, gc=False):
     confirms: msgspec.Raw
     entries: tuple[int, ...]
     shown: msgspec.Raw
+    untold: msgspec.Raw
 
 
 class StoredPlan(msgspec.Struct, array_like=True, gc=False):

@@ -27,7 +27,7 @@ def died(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, traits
     how = {"archived": "archived", "gone": "deleted", "merged": "merged away"}[contact.sides[dead].liveness]
     draft.entries.append(Entry("delete", contact.contact_id, None, dead, contact.sides[dead].ref, reason=f"{how} in {TITLE[dead]}"))
     wish = mapping.policy.delete_seen_in.get(dead, "unlink")
-    if wish == "archive" and _edited(mapping, contact, contact.sides[alive], alive):
+    if wish == "archive" and _lost_with_it(mapping, contact, alive, dead):
         reason = f"{TITLE[alive]} changed it since it was {how} in {TITLE[dead]}; the edit is kept and the pair parts"
         draft.entries.append(
             Entry("unlink", contact.contact_id, None, alive, contact.sides[alive].ref, rule="edit_survives", reason=reason)
@@ -38,6 +38,13 @@ def died(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, traits
         return finish(draft, "deleted", writes)
     draft.entries.append(Entry("unlink", contact.contact_id, reason=f"{how} in {TITLE[dead]}; {TITLE[alive]} keeps its record"))
     return finish(draft, "unlinked")
+
+
+def _lost_with_it(mapping: CompiledMapping, contact: Contact, alive: Side, dead: Side) -> bool:
+    """Whether something was changed that the dead record does not show too: our own write may never have got its answer."""
+    edits, there = _edited(mapping, contact, contact.sides[alive], alive), contact.sides[dead].seen
+    fields = (mapping.field(name) for name in edits)
+    return any(field_.canon(read_field(field_, dead, there)[0]) != field_.canon(edits[field_.name]) for field_ in fields)
 
 
 def _edited(mapping: CompiledMapping, contact: Contact, state: SideState, side: Side) -> dict[str, Value]:

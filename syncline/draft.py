@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from syncline.conflict import Evidence, Grade
+from syncline.conflict import Evidence, Grade, elements
 from syncline.errors import Recovery, SyncError
 from syncline.log import Entry
 from syncline.mapping import Field
@@ -20,7 +20,7 @@ from syncline.records import MISSING, SIDES, Native, Side, Value, is_blank, othe
 class Draft:
     """A plan in the making: decisions turn into entries, native changes and totals here. Local to one call of `plan_contact`."""
 
-    __slots__ = ("agreed_us", "carried", "confirms", "consent", "contact", "entries", "holds", "put", "totals", "view", "waiting")
+    __slots__ = ("agreed_us", "carried", "confirms", "consent", "contact", "entries", "holds", "put", "totals", "untold", "view", "waiting")
 
     def __init__(self, contact: Contact, holds: Iterable[Hold] = ()) -> None:
         self.contact = contact
@@ -33,6 +33,7 @@ class Draft:
         self.consent: dict[Side, dict[str, Any]] = {"crm": {}, "marketing": {}}
         self.carried: dict[tuple[Side, bool], list[int]] = {}
         self.confirms: dict[tuple[Side, bool], set[str]] = {}
+        self.untold: dict[Side, dict[str, Any]] = {"crm": {}, "marketing": {}}
         self.waiting: dict[Side, set[str]] = {"crm": set(), "marketing": set()}
 
     def count(self, name: str) -> None:
@@ -90,6 +91,8 @@ def settle(
     elif not changes:
         return None
     _note(field_, decision, draft, changes, before, evidence)
+    if decision.rule == "union" and len(changes) == 2:
+        _keep_removals(field_, decision, draft, native, now)
     return _weigh(field_, decision, draft, changes, now)
 
 
@@ -117,6 +120,14 @@ def _note(
         if far not in changes:
             draft.confirms.setdefault((side, field_.consent), set()).update(field_.lenses[far].names)
             draft.waiting[far].update(field_.lenses[far].names)
+
+
+def _keep_removals(field_: Field, decision: Decision, draft: Draft, native: Mapping[Side, Native], now: Mapping[Side, Value]) -> None:
+    """A set that is written on both sides: what was taken from it here stays in its base, for the write across may fail."""
+    for side in SIDES:
+        agreed, across = elements(decision.value), elements(now[other(side)])
+        if not across <= agreed:
+            draft.untold[side].update(field_.lenses[side].put(tuple(sorted(agreed | across)), native[side]))
 
 
 def _told(field_: Field, decision: Decision, changes: Mapping[Side, Any], before: Value) -> list[tuple[Value, tuple[Side, ...]]]:
@@ -170,6 +181,7 @@ def updates(draft: Draft, native: Mapping[Side, Native], traits: Mapping[Side, T
                     confirms,
                     tuple(draft.carried.get((side, consent), ())),
                     {name: far[name] for name in confirms if name in far},
+                    {} if consent else draft.untold[side],
                 )
             )  # fmt: skip
             draft.count("updates")

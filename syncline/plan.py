@@ -70,7 +70,9 @@ class Write:
 
     `confirms`: native names of the *other* side whose observation becomes its shadow once this write is confirmed; `ALL_SHOWN` when that
     is every name it showed. `entries`: indices into the plan's entries that this write carries out. `shown`: what the other side showed of
-    those names when this was decided: that is what was carried across, whatever it shows by the time of the answer.
+    those names when this was decided: that is what was carried across, whatever it shows by the time of the answer. `untold`: own names
+    whose base is not what the write's answer shows but this, until both sides are compared again: elements taken from a set here, which
+    the other side shows until a write of its own succeeds.
     """
 
     side: Side
@@ -84,6 +86,7 @@ class Write:
     confirms: tuple[str, ...] = ()
     entries: tuple[int, ...] = ()
     shown: Mapping[str, Any] = field(default_factory=dict)
+    untold: Mapping[str, Any] = field(default_factory=dict)
 
 
 @value

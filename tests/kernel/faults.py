@@ -32,7 +32,7 @@ FAULTS = [
     ("a grant over a fresh opt-out", "conflict", "if far in d.changed and rank[far]", "if False and rank[far]"),
     ("a grant subscribes at once", "conflict", "asks = d.grant.writes if d.grant else MISSING", "asks = MISSING"),
     ("a grant by silence", "conflict", "return wider and not _silent(d.rule, d.now[side]) and", "return wider and"),
-    ("union forgets removals", "conflict", "removed |= _elements(d.base[side]) - sets[side]", "pass"),
+    ("union forgets removals", "conflict", "removed |= elements(d.base[side]) - sets[side]", "pass"),
     ("union keeps what both have", "conflict", "merged = (sets[CRM] | sets[MARKETING])", "merged = (sets[CRM] & sets[MARKETING])"),
     ("a hold lets marketing win", "conflict", 'held=True)\n\n\nRULES', 'held=False)\n\n\nRULES'),
     ("stages judged only in conflicts", "conflict", 'frozenset({"furthest", "most_restrictive", "union"})', 'frozenset({"most_restrictive", "union"})'),

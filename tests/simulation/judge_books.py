@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from flows.push import LONGEST_RETRY_S
 from syncline.records import SIDES
 from tests.simulation.case import Case, line, pairs
+from tests.simulation.judge_values import unseen
 from tests.simulation.mapping import LIMITS
 from tests.simulation.vendor import Effect, Vendor
 from tests.simulation.words import BAD_PHONE, BAD_STAGE
@@ -42,6 +43,7 @@ def honest_shadows(case: Case) -> Iterator[Violation]:
         rec = vendor.get(row.ref)
         whose = {effect.who for effect in vendor.effects if effect.ref == row.ref}
         refs = {e.ref for e in vendor.effects if e.who in whose} if rec is None else {one.ref for one in line(vendor, rec)}
+        refs |= {one.ref for each in vendor if rec is None and each.into == row.ref for one in line(vendor, each)}
         for name, value in json.loads(row.base).items():
             if not any((ref, repr(value)) in vendor.ever[name] for ref in refs):
                 yield Violation("I21", f"{row.ref} {name}: {value!r} counts as agreed and was never shown")
@@ -71,7 +73,8 @@ def _weighed(vendor: Vendor, effect: Effect) -> str:
 def no_empty_write(case: Case) -> Iterator[Violation]:
     """I17: a write changes something, where the vendor takes values as they come: nobody can know what others make of them.
 
-    Nor what people have put there since we looked, nor what stood there before a mapping was edited or something went back.
+    Nor what people have put there since we looked, or we ourselves without an answer that shows it; nor what stood there before a mapping
+    was edited or something went back.
     """
     if {"mapping edited", "database restored", "vendor restored"} & case.world.injected.keys():
         return
@@ -84,7 +87,9 @@ def no_empty_write(case: Case) -> Iterator[Violation]:
             before = last.get((effect.ref, effect.field))
             if effect.engine:
                 key = (effect.actor, effect.at_us)
-                unknown = vendor.habits.get(effect.field, "none") != "none" or (before is not None and not before.engine)
+                unknown = vendor.habits.get(effect.field, "none") != "none" or (
+                    before is not None and (not before.engine or unseen(vendor, before, effect))
+                )
                 writes[key] = writes.get(key, False) or unknown or effect.before != effect.after
             last[effect.ref, effect.field] = effect
         for (actor, _), changed in writes.items():

@@ -110,7 +110,17 @@ def _edited(case: Case, side: Side, rec: Rec, gone: Effect) -> bool:
         (e.field, mark): e for e in values_of(e for e in far.effects if e.who == gone.who and e.at_us < gone.at_us) for mark in marks(e)
     }
     mine = {e.field: e for e in values_of(e for e in case.world.vendors[side].effects if e.ref in refs) if e.field != OWN.get(side)}
-    return any(not e.engine and (not marks(e) or any((e.field, mark) not in last for mark in marks(e))) for e in mine.values())
+    edited = any(not e.engine and (not marks(e) or any((e.field, mark) not in last for mark in marks(e))) for e in mine.values())
+    return edited or _left_over(case, side, refs, gone)
+
+
+def _left_over(case: Case, side: Side, refs: set[str], gone: Effect) -> bool:
+    """Whether a create brought an archived record back, with more than the partner ever showed: a value that nobody had agreed on."""
+    shown = {
+        (e.field, mark) for e in values_of(e for e in case.world.vendors[other(side)].effects if e.ref == gone.ref) for mark in marks(e)
+    }
+    anew = (e for e in case.world.vendors[side].effects if e.ref in refs and e.engine and e.op == "create" and e.before)
+    return any((e.field, mark) not in shown for e in values_of(anew) if e.field != OWN.get(side) for mark in marks(e))
 
 
 NEVER_US = 1 << 62

@@ -70,9 +70,21 @@ def _explained(case: Case, name: str, crm: Rec, marketing: Rec) -> bool:
     recs: dict[Side, Rec] = {"crm": crm, "marketing": marketing}
     if any(case.waits_for(side, rec, name) for side, rec in recs.items()) or case.refused(recs):
         return True
+    if any(_taken_for_ours(case.world.vendors[side], rec, name) for side, rec in recs.items()):
+        return True
     if name in CLEARS or name == "consent":
         return False
     return any(_blanked(case, side, recs, name) for side in SIDES if not recs[side].fields[name])
+
+
+def _taken_for_ours(vendor: Vendor, rec: Rec, name: str) -> bool:
+    """Changed after a write whose answer did not show the record, before we looked: that cannot be told from the vendor's form of ours."""
+    *_, write, edit = [None, None, *(e for e in vendor.effects if e.ref == rec.ref and e.field == name)]
+    if write is None or edit is None or edit.engine or not write.engine:
+        return False
+    answered = next((at for at in vendor.silent.get(rec.ref, ()) if at >= write.at_us), None)
+    looked = next((at for at, _, _ in vendor.looks.get(rec.ref, ()) if at >= write.at_us), None)
+    return answered is not None and looked is not None and answered <= looked and edit.at_us <= looked
 
 
 def _blanked(case: Case, side: Side, recs: Mapping[Side, Rec], name: str) -> bool:
@@ -184,7 +196,7 @@ def unseen(vendor: Vendor, edit: Effect, write: Effect) -> bool:
 def _shows(look: tuple[int, Rec, frozenset[str]], edit: Effect, write: Effect) -> bool:
     at_us, rec, hidden = look
     there = rec.life == "live" and edit.field not in hidden and rec.fields.get(edit.field) == edit.after
-    return there and edit.at_us <= at_us <= write.at_us
+    return there and edit.at_us <= at_us < write.at_us  # in that very moment: what the write itself left
 
 
 def nothing_invented(case: Case) -> Iterator[Violation]:

@@ -240,10 +240,17 @@ class Port:
                 unknown = OutcomeUnknown("no answer to a write")
                 receipts = [*receipts[:known], *(Receipt(change.key, change.ref, error=unknown) for change in batch[known:])]
             if kind == "no_echo":
-                receipts = [replace(receipt, record=None) for receipt in receipts]
+                receipts = [self._silent(receipt) for receipt in receipts]
             yield from receipts
             if kind == "half_down":
                 raise Unreachable("no answer")
+
+    def _silent(self, receipt: Receipt) -> Receipt:
+        """An answer that does not show the record."""
+        if receipt.record is not None:
+            self.vendor.looks[receipt.record.ref].pop()
+            self.vendor.silent[receipt.record.ref].append(self.vendor.now())
+        return replace(receipt, record=None)
 
     def _spoilt(self, change: Change) -> Receipt:
         """One bad item in an answer that is good on the whole: refused for a while, or asked to come again.

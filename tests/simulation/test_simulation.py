@@ -35,6 +35,12 @@ def test_an_older_copy_is_no_proof_that_a_write_was_made() -> None:
     assert "field='company'" in log[12] and "result='applied'" in log[12]
 
 
+def test_a_create_that_is_asked_to_come_later_keeps_its_key() -> None:
+    """Its first try was never answered: decided anew, under another key, it would make the record twice."""
+    log = play(read(SEEDS / "I9-asked-later.json")).log_bytes.decode()
+    assert log.count("kind='create'") == 1 and "failed:" not in log
+
+
 @pytest.mark.parametrize("seed", (FIRST, FIRST + 7, FIRST + 11))
 def test_the_same_seed_gives_the_same_log(seed: int) -> None:
     one, two = run(seed), run(seed)

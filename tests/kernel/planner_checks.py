@@ -94,17 +94,20 @@ def _value(edit: Edit, number: int, now: dict[str, Any]) -> Any:
 def converges(k: Kernel, edits: Sequence[Edit], normal: tuple[str, str], seed: int, fault: str = "", base: Base = PLAIN) -> None:
     """I1, I2, I5, I7, I14, I17, I21 after any edits, whatever the vendors make of what they are told; and the end that is right.
 
-    `fault`: the first round's pushes are `unanswered`, or never made (`lost`).
+    `fault`: the first round's pushes are `unanswered`, or never made: all (`lost`), or those to one side.
     """
     world, said, edited = edited_world(k, edits, normal, seed, base)
     _shadows_wait_for_echoes(world)
     if fault == "lost":
         world.commit(1, world.plan(1))
+    elif fault in SIDES:
+        world.round(refused=fault)
     else:
         world.round(frozenset(SIDES) if fault else frozenset())
     before = len(world.pushed)
     if not fault:
-        _bases_are_what_vendors_show(world, {hold.field for hold in world.holds[1]})
+        untold = {name for write, _ in world.pushed for name in write.untold}
+        _bases_are_what_vendors_show(world, {hold.field for hold in world.holds[1]} | untold)
     assert world.until_quiet() <= (1 if fault else 0), edits
     entries = len(world.log)
     assert [world.round() for _ in range(3)] == [0, 0, 0] and len(world.log) == entries, edits
@@ -185,9 +188,9 @@ def seeded_base(seed: int) -> Base:
     return Base(tuple(random.Random(-seed).choices(range(4), k=len(FIELDS))))
 
 
-def seeded_edits(seed: int) -> list[Edit]:
+def seeded_edits(seed: int, fields: Sequence[str] = FIELDS) -> list[Edit]:
     rng = random.Random(seed)
-    return [Edit(rng.choice(SIDES), rng.choice(FIELDS), rng.randrange(6)) for _ in range(rng.randrange(1, 9))]
+    return [Edit(rng.choice(SIDES), rng.choice(fields), rng.randrange(6)) for _ in range(rng.randrange(1, 9))]
 
 
 def creates(k: Kernel, source: str, consent: Any, proof: bool, blanks: frozenset[str]) -> World:

@@ -57,3 +57,5 @@ def _rounds(k: Kernel) -> None:
         converges(k, seeded_edits(seed), normal, seed, base=seeded_base(seed))
         converges(k, seeded_edits(seed + 1_000), ("none", "none"), seed, "unanswered")
         converges(k, seeded_edits(seed + 2_000), ("none", "none"), seed, "lost")
+        for edits in (seeded_edits(seed + 3_000), seeded_edits(seed + 4_000, ["tags"])):
+            converges(k, edits, ("none", "none"), seed, ("crm", "marketing")[seed % 2])

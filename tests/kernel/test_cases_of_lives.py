@@ -40,6 +40,18 @@ def test_D_02_an_edit_outlives_a_delete(kernel: Kernel) -> None:
     ].state == "unlinked"
 
 
+def test_D_02_our_own_write_that_got_no_answer_is_no_edit(kernel: Kernel) -> None:
+    """The dead record shows it too. What only the living one shows is an edit, whoever made it."""
+    for also, liveness in ({}, "archived"), ({"first": "Anna"}, "live"):
+        world = linked(kernel)
+        world.edit("crm", "crm", last="Byrne")
+        world.round(unanswered=frozenset({"marketing"}))
+        world.edit("marketing", "marketing", **also)
+        world.set_liveness("crm", "crm", "archived")
+        world.until_quiet()
+        assert shown(world, "marketing", "last") == "Byrne" and world.vendors["marketing"]["marketing"].liveness == liveness
+
+
 def test_D_05_out_of_scope_is_not_deleted(kernel: Kernel) -> None:
     scope = {"crm": lambda values, _native: values["birthday"] != "out"}
     world = linked(kernel, scope=scope)

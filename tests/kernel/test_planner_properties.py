@@ -18,6 +18,16 @@ def test_it_becomes_quiet_where_it_should_and_nothing_is_lost(base: Base, edits:
 
 
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
-@given(BASES, EDITS, st.integers(0, 9), st.sampled_from(["unanswered", "lost"]))
+@given(BASES, EDITS, st.integers(0, 9), st.sampled_from(["unanswered", "lost", *SIDES]))
 def test_a_push_that_was_lost_or_its_answer_changes_nothing_in_the_end(base: Base, edits: list[Edit], seed: int, fault: str) -> None:
     converges(real(), edits, ("none", "none"), seed, fault, base)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@given(
+    BASES,
+    st.lists(st.builds(Edit, st.sampled_from(SIDES), st.just("tags"), st.integers(0, 5)), min_size=2, max_size=8),
+    st.sampled_from(SIDES),
+)
+def test_what_was_taken_from_a_set_is_not_forgotten_when_the_other_side_takes_no_write(base: Base, edits: list[Edit], refused: str) -> None:
+    converges(real(), edits, ("none", "none"), 0, refused, base)

@@ -109,8 +109,8 @@ class World:
         """What the engine knows of a vendor's records: here, all of it, at once."""
         return self.vendors[side]
 
-    def round(self, unanswered: frozenset[str] = frozenset()) -> int:
-        """One round; the number of writes that reached a vendor."""
+    def round(self, unanswered: frozenset[str] = frozenset(), refused: str = "") -> int:
+        """One round; the number of writes that it decided on. What goes to the side that `refused` is never made."""
         self._absorb()
         self._match()
         plans = [(contact_id, self.plan(contact_id)) for contact_id in sorted(self.contacts)]
@@ -118,7 +118,8 @@ class World:
         work = [(contact_id, plan, write) for contact_id, plan in plans for write in self.commit(contact_id, plan)]
         self.rng.shuffle(work)
         for contact_id, plan, write in work:
-            self._push(contact_id, plan, write, write.side not in unanswered)
+            if write.side != refused:
+                self._push(contact_id, plan, write, write.side not in unanswered)
         return len(work)
 
     def until_quiet(self, cap: int = 20) -> int:
@@ -236,7 +237,7 @@ class World:
             self.log.append(self.k.log.Entry("receipt", new={"results": [], "refs": [[contact_id, write.side, ref]]}))
         names = shown if write.kind == "create" else () if write.kind == "restore" else (*write.fields, *write.consent)
         shadow = dict(kept.shadows.get(write.side) or {})
-        kept.shadows[write.side] = {**shadow, **{name: shown[name] for name in names}}
+        kept.shadows[write.side] = {**shadow, **{name: shown[name] for name in names}, **write.untold}
         self._confirm(kept, write)
 
     def _confirm(self, kept: Kept, write: Any) -> None:

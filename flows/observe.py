@@ -185,7 +185,7 @@ def _stage(context: Context, side: Side, pages: Sequence[Page], found: Observed)
     looked = _Looked(context, side, context.sync.digests(side, refs) if refs else {})
     for page in pages:
         looked.at(page)
-    fresh, last = _believed(context, side, looked.fresh), pages[-1]
+    fresh, last = believed(context, side, looked.fresh), pages[-1]
     found.ended = last.cursor if found.full and last.cursor.token is None else None
     context.sync.stage(
         side,
@@ -202,10 +202,11 @@ def _stage(context: Context, side: Side, pages: Sequence[Page], found: Observed)
     found.complete = found.complete or last.complete
 
 
-def _believed(context: Context, side: Side, fresh: list[Observation]) -> list[Observation]:
+def believed(context: Context, side: Side, fresh: list[Observation]) -> list[Observation]:
     """A list that says otherwise of a record's life, and not of a later time, may be late: such a record is looked up by id.
 
-    Else whom somebody deleted, and we after them, would come back with the next poll.
+    Else whom somebody deleted, and we after them, would come back with the next poll. So is a record that shows other values of the very
+    time that we know it by: two writes of one second, and the list has heard of the first.
     """
     doubted = {each.record.ref for each in context.sync.doubtful(side, fresh)} if fresh else set()
     if not doubted:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from flows.observe import digest_of, same, told, whole
+from flows.observe import believed, digest_of, same, told, whole
 from flows.sender import Sender, applied, find, note_world, read
 from state.echoes import Settled
 from state.outbox import OutboxRow
@@ -91,6 +91,8 @@ def _as_expected(row: OutboxRow, record: Record) -> bool:
     if row.kind == "restore":
         return record.liveness != "live"
     decided_on = {**row.anchor, **row.expect}
+    if row.kind == "archive" and any(not _same(value, None) for name, value in record.fields.items() if name not in decided_on):
+        return False  # a permission has come back, and with it what nobody has judged
     return record.liveness == "live" and all(_same(record.fields.get(name, MISSING), value) for name, value in decided_on.items())
 
 
@@ -114,7 +116,9 @@ def delta(sender: Sender) -> dict[str, Record]:
     changed: dict[str, Record] = {}
     for page in sender.connector.pull(sender.spec.object, sender.spec.native, context.sync.cursor(sender.side)):
         known = context.sync.digests(sender.side, [record.ref for record in page.records]) if page.records else {}
-        changed |= {r.ref: r for r in page.records if r.ref not in known or not same(known[r.ref][0], digest_of(r, told(r)))}
+        new = [r for r in page.records if r.ref not in known or not same(known[r.ref][0], digest_of(r, told(r)))]
+        seen = believed(context, sender.side, [whole(context, sender.side, record) for record in new])
+        changed |= {each.record.ref: each.record for each in seen}
     return changed
 
 

@@ -42,7 +42,7 @@ _MET = (
     .select_from(SWEPT, _each_ref)
     .where(SWEPT.c.sync_id == sa.bindparam("s"), SWEPT.c.side == sa.bindparam("side"))
 )
-_LIVES = sa.select(RECORD.c.ref, RECORD.c.liveness, RECORD.c.modified_us).where(
+_LIVES = sa.select(RECORD.c.ref, RECORD.c.liveness, RECORD.c.modified_us, RECORD.c.seen).where(
     RECORD.c.sync_id == sa.bindparam("s"), RECORD.c.side == sa.bindparam("side"), among(RECORD.c.ref, "refs")
 )
 _UNSWEPT = (
@@ -175,7 +175,10 @@ class Observations:
             return [ref for text in connection.execute(_OLDER, self._of(side)).scalars() for ref in codec.loads(text, "swept, older")]
 
     def doubtful(self, side: Side, observations: Sequence[Observation]) -> list[Observation]:
-        """Those that say otherwise of their record's life than we know and are no newer: an index may not have heard of a delete yet."""
+        """Those that say otherwise of their record's life than we know and are no newer: an index may not have heard of a delete yet.
+
+        And those that show other values of the same names, as of the very time that we know.
+        """
         refs = codec.dumps([o.record.ref for o in observations])
         with self._scope.read() as connection:
             known = {row.ref: row for row in connection.execute(_LIVES, {**self._of(side), "refs": refs})}
@@ -249,4 +252,12 @@ def _stale(old: Any, record: Record) -> bool:
 
 def _disputed(old: Any, record: Record) -> bool:
     known, read = old.modified_us, record.modified_us
-    return old.liveness != codec.LIVENESS_NO[record.liveness] and (known is None or read is None or read <= known)
+    if old.liveness != codec.LIVENESS_NO[record.liveness]:
+        return known is None or read is None or read <= known
+    return read is not None and read == known and _shows_else(old, record)
+
+
+def _shows_else(old: Any, record: Record) -> bool:
+    """Not when it shows other names: then the mapping or a permission has changed."""
+    seen = codec.native(old.seen, f"record {record.ref}, seen")
+    return seen.keys() == record.fields.keys() and codec.dumps(seen) != codec.dumps(dict(record.fields))

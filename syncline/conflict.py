@@ -150,11 +150,11 @@ def union(d: Dispute) -> Ruling:
 
     A whole set that went blank removes nothing where the mapping ignores blanks.
     """
-    sets = {side: elements(d.now[side]) for side in SIDES}
+    sets = {side: _elements(d.now[side]) for side in SIDES}
     removed: set[str] = set()
     for side in SIDES:
         if not (is_blank(d.now[side]) and d.on_blank.get(side) == "ignore"):
-            removed |= elements(d.base[side]) - sets[side]
+            removed |= _elements(d.base[side]) - sets[side]
     merged = (sets[CRM] | sets[MARKETING]) - removed
     return Ruling(tuple(sorted(merged)) or None, None, "both sides' elements are kept, removals too")
 
@@ -202,5 +202,5 @@ def _rank(rule: Rule, value: Value) -> int:
     return rule.order.index(value) if isinstance(value, str) and value in rule.order else -1
 
 
-def elements(value: Value) -> set[str]:
+def _elements(value: Value) -> set[str]:
     return set(value) if isinstance(value, tuple) else set()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from syncline.conflict import Evidence, Grade, elements
+from syncline.conflict import Evidence, Grade
 from syncline.errors import Recovery, SyncError
 from syncline.log import Entry
 from syncline.mapping import Field
@@ -92,7 +92,8 @@ def settle(
         return None
     _note(field_, decision, draft, changes, before, evidence)
     if decision.rule == "union" and len(changes) == 2:
-        _keep_removals(field_, decision, draft, native, now)
+        for side in SIDES:  # the write across may fail: until both are compared again, the base is what stands there
+            draft.untold[side].update(field_.lenses[side].put(now[other(side)], native[side]))
     return _weigh(field_, decision, draft, changes, now)
 
 
@@ -120,14 +121,6 @@ def _note(
         if far not in changes:
             draft.confirms.setdefault((side, field_.consent), set()).update(field_.lenses[far].names)
             draft.waiting[far].update(field_.lenses[far].names)
-
-
-def _keep_removals(field_: Field, decision: Decision, draft: Draft, native: Mapping[Side, Native], now: Mapping[Side, Value]) -> None:
-    """A set that is written on both sides: what was taken from it here stays in its base, for the write across may fail."""
-    for side in SIDES:
-        agreed, across = elements(decision.value), elements(now[other(side)])
-        if not across <= agreed:
-            draft.untold[side].update(field_.lenses[side].put(tuple(sorted(agreed | across)), native[side]))
 
 
 def _told(field_: Field, decision: Decision, changes: Mapping[Side, Any], before: Value) -> list[tuple[Value, tuple[Side, ...]]]:

@@ -71,8 +71,8 @@ class Write:
     `confirms`: native names of the *other* side whose observation becomes its shadow once this write is confirmed; `ALL_SHOWN` when that
     is every name it showed. `entries`: indices into the plan's entries that this write carries out. `shown`: what the other side showed of
     those names when this was decided: that is what was carried across, whatever it shows by the time of the answer. `untold`: own names
-    whose base is not what the write's answer shows but this, until both sides are compared again: elements taken from a set here, which
-    the other side shows until a write of its own succeeds.
+    whose base is not what the write's answer shows but this, until both sides are compared again: a set that is written on both sides, as
+    the other one shows it until a write of its own succeeds.
     """
 
     side: Side

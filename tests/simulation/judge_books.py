@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from flows.push import LONGEST_RETRY_S
 from syncline.records import SIDES
 from tests.simulation.case import Case, line, pairs
-from tests.simulation.judge_values import unseen
+from tests.simulation.judge_values import MARK, unseen
 from tests.simulation.mapping import LIMITS
 from tests.simulation.vendor import Effect, Vendor
-from tests.simulation.words import BAD_PHONE, BAD_STAGE
+from tests.simulation.words import BAD_PHONE, BAD_STAGE, members
 from tests.simulation.world import Violation
 
 REFUSED = (BAD_PHONE, BAD_STAGE, BAD_STAGE.upper())
@@ -34,7 +34,11 @@ def all_noted(case: Case) -> Iterator[Violation]:
 
 
 def honest_shadows(case: Case) -> Iterator[Violation]:
-    """I21: what counts as agreed with a record, that very record has truly shown, or one that went into it."""
+    """I21: what counts as agreed with a record, that very record has truly shown, or one that went into it.
+
+    Of a set that was written on both sides, it may be what the other one showed.
+    """
+    tags = {tag for vendor in case.world.vendors.values() for _, shown in vendor.ever["tags"] for tag in MARK.findall(shown)}
     query = sa.text("SELECT side, ref, CASE shadow WHEN '=' THEN seen ELSE shadow END AS base FROM record WHERE shadow IS NOT NULL")
     with case.world.engine().store.database.read() as connection:
         rows = connection.execute(query).all()
@@ -45,7 +49,8 @@ def honest_shadows(case: Case) -> Iterator[Violation]:
         refs = {e.ref for e in vendor.effects if e.who in whose} if rec is None else {one.ref for one in line(vendor, rec)}
         refs |= {one.ref for each in vendor if rec is None and each.into == row.ref for one in line(vendor, each)}
         for name, value in json.loads(row.base).items():
-            if not any((ref, repr(value)) in vendor.ever[name] for ref in refs):
+            across = name == "tags" and tags.issuperset(members(value))
+            if not across and not any((ref, repr(value)) in vendor.ever[name] for ref in refs):
                 yield Violation("I21", f"{row.ref} {name}: {value!r} counts as agreed and was never shown")
 
 
@@ -87,14 +92,18 @@ def no_empty_write(case: Case) -> Iterator[Violation]:
             before = last.get((effect.ref, effect.field))
             if effect.engine:
                 key = (effect.actor, effect.at_us)
-                unknown = vendor.habits.get(effect.field, "none") != "none" or (
-                    before is not None and (not before.engine or unseen(vendor, before, effect))
-                )
+                unknown = vendor.habits.get(effect.field, "none") != "none" or (before is not None and _unknown(vendor, before, effect))
                 writes[key] = writes.get(key, False) or unknown or effect.before != effect.after
             last[effect.ref, effect.field] = effect
         for (actor, _), changed in writes.items():
             if not changed:
                 yield Violation("I17", f"{side}: {actor} changed nothing")
+
+
+def _unknown(vendor: Vendor, before: Effect, write: Effect) -> bool:
+    """Whether nobody could know what stood there. What is sent again has no answer, whatever another engine has heard."""
+    lied = any(before.at_us <= lie <= write.at_us for lie in vendor.lies.get(write.ref, ()))
+    return not before.engine or unseen(vendor, before, write) or (before.actor == write.actor and lied)
 
 
 def nothing_stuck(case: Case) -> Iterator[Violation]:

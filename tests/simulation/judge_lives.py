@@ -80,6 +80,7 @@ def policy_done(case: Case) -> Iterator[Violation]:
                 and told
                 and gone is not None
                 and not _came_back(vendor, rec, gone.at_us)
+                and not _parted(case, contact, gone)
                 and not _edited(case, side, rec, gone)
             ):
                 yield Violation("I4", f"{side} {rec.ref} (person {rec.who}) lives on in contact {contact}, which is unlinked for no edit")
@@ -103,6 +104,11 @@ def _came_back(vendor: Vendor, rec: Rec, gone_us: int) -> bool:
     return any(effect.ref in refs and effect.op in ("undelete", "restored") and effect.at_us > gone_us for effect in vendor.effects)
 
 
+def _parted(case: Case, contact: int, gone: Effect) -> bool:
+    """Whether they had parted before: then what became of the one is nothing to the other."""
+    return any(row.entry.contact_id == contact and row.entry.kind == "unlink" and row.at_us < gone.at_us for row in case.rows)
+
+
 def _edited(case: Case, side: Side, rec: Rec, gone: Effect) -> bool:
     """Whether something that people or a vendor wrote here had not travelled when the partner went. What has no mark may not have."""
     refs, far = {one.ref for one in line(case.world.vendors[side], rec)}, case.world.vendors[other(side)]
@@ -110,8 +116,14 @@ def _edited(case: Case, side: Side, rec: Rec, gone: Effect) -> bool:
         (e.field, mark): e for e in values_of(e for e in far.effects if e.who == gone.who and e.at_us < gone.at_us) for mark in marks(e)
     }
     mine = {e.field: e for e in values_of(e for e in case.world.vendors[side].effects if e.ref in refs) if e.field != OWN.get(side)}
-    edited = any(not e.engine and (not marks(e) or any((e.field, mark) not in last for mark in marks(e))) for e in mine.values())
+    own = [e for e in mine.values() if not e.engine or e.field == "tags"]  # what we wrote into a set keeps what people put there
+    edited = any((not marks(e) and not e.engine) or any(not _travelled(e, last.get((e.field, m)), far) for m in marks(e)) for e in own)
     return edited or _left_over(case, side, refs, gone)
+
+
+def _travelled(edit: Effect, shown: Effect | None, far: Vendor) -> bool:
+    """Whether the other side showed it, and all of it: there may be nobody to say that it cuts what it is told."""
+    return shown is not None and (far.habits.get(edit.field) != "cut" or len(str(shown.after)) >= len(str(edit.after).strip()))
 
 
 def _left_over(case: Case, side: Side, refs: set[str], gone: Effect) -> bool:
@@ -141,7 +153,7 @@ def nobody_back(case: Case) -> Iterator[Violation]:
             heard = made is None or any(made < began and ended < effect.at_us for began, ended in case.world.heard)
             known = case.world.vendors[side].first_shown.get(effect.ref, effect.at_us) < effect.at_us  # else nobody was there for us
             gone[key] = effect.ref if heard and known else ""
-        if effect.actor == "people" and effect.op == "create":
+        if effect.actor == "people" and effect.op in ("create", "undelete"):
             anew[key] = effect.at_us
         back = effect.op in ("create", "undelete", "convert") or (effect.op == "restored" and effect.after == "live")
         if effect.actor in ("people", "vendor") and back:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from syncline.records import Side
+from syncline.records import Side, other
 from tests.simulation.case import Case
 from tests.simulation.judge_values import TWO_WAY, marks, unseen
 from tests.simulation.mapping import CLEARS
@@ -35,7 +35,8 @@ def nothing_undone(case: Case) -> Iterator[Violation]:
             if effect.engine and before is not None and before.actor == "people" and not unseen(vendor, before, effect):
                 born_us = max((written[effect.field, m] for m in marks(effect) if (effect.field, m) in written), default=before.at_us)
                 agreed = effect.after and (marks(before) or _cleared(case, before, shown_us.get(key, 0), effect))
-                if agreed and born_us < before.at_us and not set(marks(effect)) & set(marks(before)) and _undisputed(case, side, effect):
+                older = born_us < before.at_us and not set(marks(effect)) & set(marks(before))
+                if agreed and older and _undisputed(case, side, effect) and not _merged_since(case, side, before, effect):
                     yield Violation(
                         "I2", f"{side} {effect.ref} {effect.field}: {before.after!r} gave way to older {effect.after!r} ({effect.actor})"
                     )
@@ -65,6 +66,13 @@ def _cleared(case: Case, edit: Effect, shown_us: int, write: Effect) -> bool:
 
 def _undisputed(case: Case, side: Side, write: Effect) -> bool:
     return bool({entry.rule for entry in case.entries_of(write, side) if entry.field == write.field} & UNDISPUTED)
+
+
+def _merged_since(case: Case, side: Side, edit: Effect, write: Effect) -> bool:
+    """Whether the vendor across has put another record in the place of this contact's since: then that one's values are the last word."""
+    contact = int(write.actor.split("-")[1])
+    merges = (e for e in case.world.vendors[other(side)].effects if e.op == "merge" and edit.at_us < e.at_us < write.at_us)
+    return any(case.contact.get((other(side), e.ref), (None, ""))[0] == contact for e in merges)
 
 
 def no_tag_again(case: Case) -> Iterator[Violation]:

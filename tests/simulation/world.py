@@ -369,5 +369,7 @@ class World:
                 looks.append(vendor.indexed(rec.ref, vendor.polled_us))
             known = max((look for look in looks if look is not None), key=lambda look: look.stamp_us, default=None)
             same = known is not None and {address_key(look.fields.get("email")) for look in (known, rec)} == {key}
-            if known is not None and known.life == "live" and same:
+            # What a vendor went back to is older than we know: a look by id believes it, at the end of a sweep.
+            back = any(e.ref == rec.ref and e.op == "restored" and e.at_us > self.swept_us for e in vendor.effects)
+            if known is not None and known.life == "live" and same and not back:
                 self.broken("I9", f"{change.key} makes person {who} in {side} again: {rec.ref} is there")

@@ -127,7 +127,7 @@ class Contacts:
         found = {row.id: row for row in connection.execute(CONTACTS, values)}
         lost: dict[int, list[Any]] = {i: [row for row in rows.get(i, ()) if _merged(row) and row.dirty == 1] for i in ids}
         for loser, winner in sorted(losers.items()):
-            lost[winner] += _left_behind(rows.get(loser, ()))
+            lost[winner] += _left_behind(rows.get(loser, ()), _has_taken(rows.get(winner, ())))
         return [_contact(found[i], rows.get(i, ()), lost[i], holds) for i in ids if i in found]
 
     def load_contact(self, contact_id: int) -> Contact | None:
@@ -188,13 +188,19 @@ def best(rows: Sequence[Any]) -> dict[Side, Any]:
     return {side: chosen[side] for side in SIDES if side in chosen}
 
 
-def _left_behind(rows: Sequence[Any]) -> list[Any]:
+def _left_behind(rows: Sequence[Any], taken: bool) -> list[Any]:
     """What a merged contact still has to say: its living record and, for as long as that lives, the merged one with its last words.
 
-    Who opts out and is merged away between two polls has said so on the merged record alone.
+    Who opts out and is merged away between two polls has said so on the merged record alone. All of it, where its living record was just
+    taken from it: what was said at the one that is gone was agreed with that one.
     """
     living = [row for row in rows if row.liveness == codec.LIVE]
-    return living and [*living, *filter(_merged, rows)]
+    return list(rows) if taken else living and [*living, *filter(_merged, rows)]
+
+
+def _has_taken(rows: Sequence[Any]) -> bool:
+    """Whether one side's record is new to this contact. After a change of mapping neither side has a base."""
+    return [row.shadow is None for row in best(rows).values()].count(True) == 1
 
 
 def _merged(row: Any) -> bool:

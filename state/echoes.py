@@ -130,8 +130,16 @@ def _shadow(row: OutboxRow, fields: Native, old: Row | None, found: bool) -> tup
     seen = codec.native(old["seen"], f"{where}, seen")
     shadow = shadow_of(old, where)
     if row.kind != "restore":  # there the base stays: a stricter consent that went along is agreed, and logged, in the next round
-        shadow |= {name: value for name, value in fields.items() if name not in unsent} | row.untold
-    return shadow, bool(row.untold) or any(seen.get(name, MISSING) != fields[name] for name in unsent)
+        shadow |= {name: value for name, value in fields.items() if name not in unsent} | row.untold.get(row.side, {})
+    return shadow, any(seen.get(name, MISSING) != fields[name] for name in unsent)
+
+
+def answered(row: Row, untold: Native) -> str | None:
+    """The base of a record whose part of a write on both sides was answered before; None when it was not."""
+    where = f"record {row['ref']}"
+    shadow, seen = shadow_of(row, where), codec.native(row["seen"], f"{where}, seen")
+    told = all(shadow.get(name) == base for name, base in untold.items())
+    return codec.dumps(shadow | {name: seen[name] for name in untold if name in seen}) if told else None
 
 
 def shadow_of(row: Row, where: str) -> Row:

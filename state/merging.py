@@ -126,8 +126,8 @@ class Merging:
         states = {row.id: row.state for row in connection.execute(CONTACTS, {"s": self._scope.sync_id, "ids": ids})}
         far: dict[int, Any] = {}
         for row in connection.execute(RECORDS_OF, {"s": self._scope.sync_id, "ids": ids}):
-            if SIDES[row.side] == other(side):
-                far.setdefault(row.contact_id, row)
+            if SIDES[row.side] == other(side) and not _goes_on(far.get(row.contact_id)):
+                far[row.contact_id] = row
         found = (_merge(side, survivor, losers, rows, states, far) for survivor, losers in sorted(ended.items()))
         return [merge for merge in found if merge is not None]
 
@@ -200,9 +200,27 @@ def _merge(
     if not left:
         return None
     contacts = {row.contact_id for row in left if row.contact_id is not None and states.get(row.contact_id) not in ("merged", "erased")}
-    far_keys = {contact: far[contact].key_1 if contact in far else None for contact in contacts}
+    if own is not None and _parted(states.get(own), far.get(own)) and any(_lives(far.get(contact)) for contact in contacts):
+        # Its own partner is gone, and theirs would be left alone. It ends as one of them, so that what it said of consent counts.
+        contacts, own = {*contacts, own}, None
+    living = [contact for contact in contacts if _lives(far.get(contact))]
+    far_keys = {contact: far[contact].key_1 if contact in far else None for contact in (living or contacts)}
     winner = choose_winner(own, there.key_1, far_keys)
     return Merge(side, survivor, tuple(row.ref for row in left), winner, tuple(sorted(contacts - {winner})))
+
+
+def _parted(state: str | None, across: Any) -> bool:
+    """Whether this contact has nobody across any more. Who was deleted may be brought back."""
+    return (state == "unlinked" or (state == "active" and across is not None)) and not _goes_on(across)
+
+
+def _goes_on(row: Any) -> bool:
+    """Alive, if only in another record by now."""
+    return row is not None and row.liveness in (codec.LIVE, codec.LIVENESS_NO["merged"])
+
+
+def _lives(row: Any) -> bool:
+    return row is not None and row.liveness == codec.LIVE
 
 
 def _swallowed(row: Any) -> list[str]:

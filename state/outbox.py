@@ -16,7 +16,7 @@ from state import codec
 from state.scope import Scope
 from syncline.errors import UsageError
 from syncline.ports import Kind
-from syncline.records import SIDES, Side
+from syncline.records import SIDES, Native, Side
 
 # By kind, because a vendor's batch holds one kind: mixed batches would cost a call for each. The version is the record's newest, for an
 # earlier write of this very round may have moved it; but once the record shows more than our own writes, only the one it was decided on.
@@ -39,7 +39,7 @@ class _Body(msgspec.Struct, array_like=True, gc=False):
     confirms: tuple[str, ...]
     seqs: tuple[int, ...]
     shown: dict[str, Any]
-    untold: dict[str, Any]
+    untold: dict[Side, dict[str, Any]]
     staged: int
     born: bytes | None
 
@@ -71,7 +71,7 @@ class OutboxRow(msgspec.Struct, frozen=True, gc=False):
     confirms: tuple[str, ...] = ()
     seqs: tuple[int, ...] = ()
     shown: Mapping[str, Any] = {}
-    untold: Mapping[str, Any] = {}
+    untold: Mapping[Side, Native] = {}
     moved: bool = False
     born: bytes | None = None
 

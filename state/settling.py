@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import structs
 
 from state import codec, echoes
 from state.database import Row, Values, among, upsert
@@ -162,6 +163,8 @@ class _Batch:
             if there["liveness"] == codec.LIVE:
                 return replace(settled, result="held:Ambiguous", hold=_TAKEN)
             self._lost.append((there["contact_id"], row.side, ref))
+        if row.untold and self._is_told(row):
+            settled = replace(settled, row=structs.replace(row, untold={}))
         shown = echoes.shown(self._scope.sync_id, settled, ref, mine, there)
         self._rows[_SHOWN].append(_values(shown))
         if row.ref != ref:
@@ -174,6 +177,17 @@ class _Batch:
         if settled.echo is not None or row.kind == "archive":
             self._confirm(row)  # what no echo has shown is agreed with nobody yet
         return settled
+
+    def _is_told(self, row: OutboxRow) -> bool:
+        """Whether the other side's write of the same sets was answered before: then both bases are what the answers show."""
+        across = codec.SIDE_NO[other(row.side)]
+        far = _best([record for record in self._of.get(row.contact_id, ()) if record["side"] == across])
+        base = echoes.answered(far, row.untold[other(row.side)]) if far is not None and far["dirty"] != 1 else None
+        if far is None or base is None:
+            return False
+        far["shadow"] = base
+        self._rows[_CONFIRM].append((base, self._scope.sync_id, across, far["ref"]))
+        return True
 
     def _detach(self, contact_id: int, side: int, ref: str) -> None:
         """A contact has one record a side: the ones that the new one replaces are tombstones without a contact."""

@@ -32,12 +32,12 @@ def died(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, traits
         draft.entries.append(
             Entry("unlink", contact.contact_id, None, alive, contact.sides[alive].ref, rule="edit_survives", reason=reason)
         )
-        return finish(draft, "unlinked")
+        return finish(draft, "unlinked", bury_losers(mapping, draft, traits))
     if wish == "archive":
         writes = [archive(draft, alive, f"{how} in {TITLE[dead]}", traits), *bury_losers(mapping, draft, traits)]
         return finish(draft, "deleted", writes)
     draft.entries.append(Entry("unlink", contact.contact_id, reason=f"{how} in {TITLE[dead]}; {TITLE[alive]} keeps its record"))
-    return finish(draft, "unlinked")
+    return finish(draft, "unlinked", bury_losers(mapping, draft, traits))
 
 
 def _lost_with_it(mapping: CompiledMapping, contact: Contact, alive: Side, dead: Side) -> bool:

@@ -92,7 +92,7 @@ def settle(
         return None
     _note(field_, decision, draft, changes, before, evidence)
     if decision.rule == "union" and len(changes) == 2:
-        for side in SIDES:  # the write across may fail: until both are compared again, the base is what stands there
+        for side in SIDES:
             draft.untold[side].update(field_.lenses[side].put(now[other(side)], native[side]))
     return _weigh(field_, decision, draft, changes, now)
 
@@ -174,7 +174,7 @@ def updates(draft: Draft, native: Mapping[Side, Native], traits: Mapping[Side, T
                     confirms,
                     tuple(draft.carried.get((side, consent), ())),
                     {name: far[name] for name in confirms if name in far},
-                    {} if consent else draft.untold[side],
+                    {} if consent or not draft.untold[side] else draft.untold,
                 )
             )  # fmt: skip
             draft.count("updates")

@@ -70,9 +70,8 @@ class Write:
 
     `confirms`: native names of the *other* side whose observation becomes its shadow once this write is confirmed; `ALL_SHOWN` when that
     is every name it showed. `entries`: indices into the plan's entries that this write carries out. `shown`: what the other side showed of
-    those names when this was decided: that is what was carried across, whatever it shows by the time of the answer. `untold`: own names
-    whose base is not what the write's answer shows but this, until both sides are compared again: a set that is written on both sides, as
-    the other one shows it until a write of its own succeeds.
+    those names when this was decided: that is what was carried across, whatever it shows by the time of the answer. `untold`: of sets
+    that are written on both sides, each side's base from its own answer until the other's: what stands across as long as that may fail.
     """
 
     side: Side
@@ -86,7 +85,7 @@ class Write:
     confirms: tuple[str, ...] = ()
     entries: tuple[int, ...] = ()
     shown: Mapping[str, Any] = field(default_factory=dict)
-    untold: Mapping[str, Any] = field(default_factory=dict)
+    untold: Mapping[Side, Native] = field(default_factory=dict)
 
 
 @value

@@ -50,7 +50,7 @@ def plan_contact(mapping: CompiledMapping, contact: Contact, traits: Mapping[Sid
     if contact.state == "active":
         draft.entries.append(Entry("archive", contact.contact_id, reason="both records are gone"))
         return finish(draft, "deleted", bury_losers(mapping, draft, traits))
-    return finish(draft, contact.state)
+    return finish(draft, contact.state, bury_losers(mapping, draft, traits) if contact.state == "unlinked" else ())
 
 
 # ---------------------------------------------------------------- both live

@@ -237,8 +237,18 @@ class World:
             self.log.append(self.k.log.Entry("receipt", new={"results": [], "refs": [[contact_id, write.side, ref]]}))
         names = shown if write.kind == "create" else () if write.kind == "restore" else (*write.fields, *write.consent)
         shadow = dict(kept.shadows.get(write.side) or {})
-        kept.shadows[write.side] = {**shadow, **{name: shown[name] for name in names}, **write.untold}
+        kept.shadows[write.side] = {**shadow, **{name: shown[name] for name in names}}
+        if write.untold:
+            self._both(kept, write)
         self._confirm(kept, write)
+
+    def _both(self, kept: Kept, write: Any) -> None:
+        """A set that is written on both sides: its bases are what the answers show when both have come."""
+        far = FAR[write.side]
+        if all(kept.shadows[far].get(name) == base for name, base in write.untold[far].items()):
+            kept.shadows[far].update({name: self.seen(far)[kept.refs[far]].fields[name] for name in write.untold[far]})
+        else:
+            kept.shadows[write.side].update(write.untold[write.side])
 
     def _confirm(self, kept: Kept, write: Any) -> None:
         """What the other side showed becomes its base."""

@@ -60,7 +60,18 @@ def _taken_away(case: Case, side: Side, rec: Rec) -> bool:
     forgot = case.world.restored_database  # that we archived it ourselves: then nobody can tell who did
     effects = [e for e in mine if e.op in acts and (forgot or not e.engine)]
     back = bool(effects) and (effects[-1].op == "undelete" or (effects[-1].op == "restored" and effects[-1].after == "live"))
-    return ours[1] == "merged" or (bool(effects) and not back)
+    return _outlived(case, side, ours[0]) if ours[1] == "merged" else bool(effects) and not back
+
+
+def _outlived(case: Case, side: Side, contact: int) -> bool:
+    """Whether a record of a merged contact may stay alone: the mapping archives none, and its heir had one here, or nobody is across."""
+    into = {row.entry.contact_id: row.entry.new["into"] for row in case.rows if row.entry.kind == "merge"}
+    while contact in into:
+        contact = into[contact]
+    heirs = [(s, case.world.vendors[s].get(ref)) for (s, ref), mine in case.contact.items() if mine[0] == contact]
+    living = {s for s, rec in heirs if rec is not None and rec.life == "live"}
+    archives = case.world.engine().mapping.policy.delete_seen_in[other(side)] == "archive"
+    return not archives and (side in [s for s, _ in heirs] or other(side) not in living)
 
 
 def policy_done(case: Case) -> Iterator[Violation]:

@@ -36,7 +36,7 @@ def nothing_undone(case: Case) -> Iterator[Violation]:
                 born_us = max((written[effect.field, m] for m in marks(effect) if (effect.field, m) in written), default=before.at_us)
                 agreed = effect.after and (marks(before) or _cleared(case, before, shown_us.get(key, 0), effect))
                 older = born_us < before.at_us and not set(marks(effect)) & set(marks(before))
-                if agreed and older and _undisputed(case, side, effect) and not _merged_since(case, side, before, effect):
+                if agreed and older and _undisputed(case, side, effect) and not _new_ground(case, side, before, effect):
                     yield Violation(
                         "I2", f"{side} {effect.ref} {effect.field}: {before.after!r} gave way to older {effect.after!r} ({effect.actor})"
                     )
@@ -68,11 +68,17 @@ def _undisputed(case: Case, side: Side, write: Effect) -> bool:
     return bool({entry.rule for entry in case.entries_of(write, side) if entry.field == write.field} & UNDISPUTED)
 
 
-def _merged_since(case: Case, side: Side, edit: Effect, write: Effect) -> bool:
-    """Whether the vendor across has put another record in the place of this contact's since: then that one's values are the last word."""
-    contact = int(write.actor.split("-")[1])
-    merges = (e for e in case.world.vendors[other(side)].effects if e.op == "merge" and edit.at_us < e.at_us < write.at_us)
-    return any(case.contact.get((other(side), e.ref), (None, ""))[0] == contact for e in merges)
+def _new_ground(case: Case, side: Side, edit: Effect, write: Effect) -> bool:
+    """Whether the vendor across has put another record in the place of this contact's since: then that one's values are the last word.
+
+    Or whether what we wrote there had not been shown yet when this was edited: then what it was before and what it is now look alike.
+    """
+    contact, far = int(write.actor.split("-")[1]), case.world.vendors[other(side)]
+    ours = {ref for (s, ref), mine in case.contact.items() if s == other(side) and mine[0] == contact}
+    merged = any(e.op == "merge" and e.ref in ours and edit.at_us < e.at_us < write.at_us for e in far.effects)
+    silent = max((at for ref in ours for at in far.silent.get(ref, ()) if at < edit.at_us), default=None)
+    looked = silent is not None and any(silent < at < edit.at_us for ref in ours for at, _, _ in far.looks.get(ref, ()))
+    return merged or (silent is not None and not looked)
 
 
 def no_tag_again(case: Case) -> Iterator[Violation]:

@@ -96,8 +96,9 @@ def _blanked(case: Case, side: Side, recs: Mapping[Side, Rec], name: str) -> boo
     here, across = (_said(case.world.vendors[s], recs[s], people, name) for s in (side, other(side)))
     blanks = [effect.at_us for effect in here if effect.op == "restored" or (not effect.engine and not effect.after and effect.before)]
     ref = recs[other(side)].ref  # not what was written into one that went into it later
+    forgot_us = max((e.at_us for e in across if e.op == "restored" and e.ref == ref), default=0)
     written = (e for e in across if not e.engine and e.after and e.field == name and e.op != "fill" and e.ref == ref)
-    return bool(blanks) and not any(e.at_us > blanks[-1] for e in written)
+    return bool(blanks) and not any(e.at_us > max(blanks[-1], forgot_us) for e in written)
 
 
 def _said(vendor: Vendor, rec: Rec, people: set[int], name: str) -> list[Effect]:

@@ -33,7 +33,8 @@ def _widened(case: Case, side: Side, vendor: Vendor) -> Iterator[Violation]:
         before = shown.pop(effect.ref, None) if now is not None or effect.op == "restored" else None
         if now is None:
             continue
-        if effect.engine and effect.op != "archive" and now == words.get("in") and before != now:
+        went_back = effect.op == "restore" and before is None and (effect.ref, repr(now)) in vendor.ever["consent"]
+        if effect.engine and effect.op != "archive" and now == words.get("in") and before != now and not went_back:
             yield Violation("I11", f"{side} {effect.ref}: subscribed by {effect.actor}")
         if effect.engine and before == words["out"] and now != before:
             proofs = [at_us for who, at_us in far.proofs if who == effect.who and at_us <= effect.at_us]

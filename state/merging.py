@@ -57,6 +57,9 @@ _MERGED = (
 _DIRTY = sa.text("UPDATE record SET dirty = 1, retry_at_us = NULL WHERE sync_id = :s AND contact_id = :contact AND liveness <> 3")
 
 
+ENDED = ("deleted", "unlinked")
+
+
 @dataclass(frozen=True, slots=True)
 class Merge:
     """`survivor` has swallowed `absorbed`; all are records we know.
@@ -210,8 +213,8 @@ def _merge(
 
 
 def _parted(state: str | None, across: Any) -> bool:
-    """Whether this contact has nobody across any more. Who was deleted may be brought back."""
-    return (state == "unlinked" or (state == "active" and across is not None)) and not _goes_on(across)
+    """Whether this contact has nobody across any more. Of one that is new the record across may be on its way."""
+    return (state in ENDED or across is not None) and not _goes_on(across)
 
 
 def _goes_on(row: Any) -> bool:

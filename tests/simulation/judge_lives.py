@@ -60,7 +60,10 @@ def _taken_away(case: Case, side: Side, rec: Rec) -> bool:
     forgot = case.world.restored_database  # that we archived it ourselves: then nobody can tell who did
     effects = [e for e in mine if e.op in acts and (forgot or not e.engine)]
     back = bool(effects) and (effects[-1].op == "undelete" or (effects[-1].op == "restored" and effects[-1].after == "live"))
-    return _outlived(case, side, ours[0]) if ours[1] == "merged" else bool(effects) and not back
+    if ours[1] != "merged":
+        return bool(effects) and not back
+    archived_us = max((e.at_us for e in case.world.vendors[side].effects if e.ref == rec.ref and e.engine and e.op == "archive"), default=0)
+    return bool(archived_us) or _outlived(case, side, ours[0])  # archived as their policy says, and brought back by somebody: for good
 
 
 def _outlived(case: Case, side: Side, contact: int) -> bool:

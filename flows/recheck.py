@@ -65,13 +65,20 @@ def heirs(sender: Sender, rows: Sequence[OutboxRow], records: Sequence[Record]) 
 
 
 def _look_for_lost_creates(sender: Sender, creates: Sequence[OutboxRow]) -> tuple[list[OutboxRow], list[Settled]]:
-    """A create that was being sent when we died may have been applied: look it up by the create key before sending it again."""
+    """A create that was being sent when we died may have been applied: look it up by the create key before sending it again.
+
+    A poll may have shown it meanwhile, or a record that somebody else has made: whoever is linked by now is not made.
+    """
     key = sender.connector.capabilities.create_key
-    lost = [row for row in creates if row.state == "sending"] if key else []
+    unsure = [row for row in creates if row.state == "sending"]
+    there = sender.context.sync.standing(sender.side, [row.contact_id for row in unsure]) if unsure else frozenset()
+    linked = [Settled(row, "moved") for row in unsure if row.contact_id in there]
+    creates = [row for row in creates if row.state != "sending" or row.contact_id not in there]
+    lost = [row for row in unsure if row.contact_id not in there] if key else []
     if not lost:
-        return list(creates), []
+        return list(creates), linked
     found = {fold(r.fields.get(key)): r for r in find(sender, key, [created_as(row, key) for row in lost])}
-    ready, settled = [row for row in creates if row not in lost], []
+    ready, settled = [row for row in creates if row not in lost], linked
     for row in lost:
         record = found.get(fold(created_as(row, key)))
         if record is None:

@@ -135,6 +135,13 @@ class Contacts:
         with self._scope.read() as connection:
             return next(iter(self._load(connection, [contact_id])), None)
 
+    def standing(self, side: Side, ids: Sequence[int]) -> frozenset[int]:
+        """Those of these contacts that have a live record on that side."""
+        values = {"s": self._scope.sync_id, "ids": codec.dumps(ids)}
+        with self._scope.read() as connection:
+            rows = records(connection, RECORDS_OF, values)
+        return frozenset(row.contact_id for row in rows if SIDES[row.side] == side and row.liveness == codec.LIVE)
+
     def contact_by(self, side: Side, ref: str) -> int | None:
         """The contact that this record is linked to."""
         query = sa.select(RECORD.c.contact_id).where(

@@ -127,10 +127,11 @@ class Merging:
         rows = {row.ref: row for row in connection.execute(RECORDS, values)}
         ids = codec.dumps(sorted({row.contact_id for row in rows.values() if row.contact_id is not None}))
         states = {row.id: row.state for row in connection.execute(CONTACTS, {"s": self._scope.sync_id, "ids": ids})}
-        far: dict[int, Any] = {}
+        across: dict[int, list[Any]] = {}
         for row in connection.execute(RECORDS_OF, {"s": self._scope.sync_id, "ids": ids}):
-            if SIDES[row.side] == other(side) and not _goes_on(far.get(row.contact_id)):
-                far[row.contact_id] = row
+            if SIDES[row.side] == other(side):
+                across.setdefault(row.contact_id, []).append(row)
+        far = {contact: best(theirs)[other(side)] for contact, theirs in across.items()}
         found = (_merge(side, survivor, losers, rows, states, far) for survivor, losers in sorted(ended.items()))
         return [merge for merge in found if merge is not None]
 

@@ -100,7 +100,8 @@ class SyncStore:
         self.merges, self.missing_survivors, self.apply_merge = merging.merges, merging.missing_survivors, merging.apply_merge
         contacts = Contacts(scope)
         self.contacts_to_decide, self.load_contact = contacts.contacts_to_decide, contacts.load_contact
-        self.contact_by, self.find_contact, self.provenance = contacts.contact_by, contacts.find_contact, contacts.provenance
+        self.contact_by, self.find_contact = contacts.contact_by, contacts.find_contact
+        self.standing, self.provenance = contacts.standing, contacts.provenance
         plans = Plans(scope)
         self.save_plan, self.plan_totals, self.plan_chunks = plans.save_plan, plans.plan_totals, plans.plan_chunks
         self.plan_exists, self.planned_runs, self.drop_plan = plans.plan_exists, plans.planned_runs, plans.drop_plan

@@ -63,11 +63,13 @@ def _agreed(field_: Field, contact: Contact, state: SideState, side: Side, now: 
     After a change of mapping, or under another ref, there is no base: then what both agreed on tells, as this side would show it, and a
     side that says nothing has no edit to lose. That may take too much for an edit, and keeps a record; never too little.
     """
+    silent = is_blank(now) or now in field_.rule.silent
     if state.shadow is None:
-        silent = is_blank(now) or now in field_.rule.silent
         return field_.canon(now) if silent else would_show(field_, side, contact.view.get(field_.name), {side: state.seen})
     base = read_field(field_, side, state.shadow)[0]
-    return None if base is MISSING else field_.canon(base)  # what was blank when the record was made has no base
+    if base is MISSING:  # what was blank when the record was made has no base
+        return field_.canon(now) if silent else None
+    return field_.canon(base)
 
 
 def archive(draft: Draft, side: Side, reason: str, traits: Mapping[Side, Traits]) -> Write:

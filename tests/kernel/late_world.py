@@ -122,7 +122,12 @@ class LateWorld(World):
     def _absorbed(self, side: str, ref: str, into: str) -> None:
         open_ = [(contact_id, one) for contact_id, one in self.contacts.items() if one.state not in ("new", "merged")]
         owners = {one.refs.get(side): (contact_id, one) for contact_id, one in open_}
-        (lost_id, lost), (_, kept) = owners.get(ref, (0, None)), owners.get(into, (0, None))
+        (lost_id, lost), (kept_id, kept) = owners.get(ref, (0, None)), owners.get(into, (0, None))
+        if kept is not None and lost is not None and self._left_alone(kept, lost, FAR[side]):
+            self.log.append(self.k.log.Entry("rebind", kept_id, side=side, old=into))
+            self.log.append(self.k.log.Entry("rebind", lost_id, side=side, new=into))
+            lost.refs[side], lost.shadows[side] = kept.refs.pop(side), None
+            lost_id, lost, kept = kept_id, kept, lost
         if kept is None and lost is not None:
             lost.refs[side] = into
             self.log.append(self.k.log.Entry("rebind", lost_id, side=side, new=into))
@@ -135,6 +140,12 @@ class LateWorld(World):
             self.log.append(self.k.log.Entry("merge", lost_id, side=side, new=into))
             if FAR[side] in lost.refs:
                 self._hear(kept, FAR[side], lost.refs[FAR[side]])
+
+    def _left_alone(self, kept: Kept, lost: Kept, far: str) -> bool:
+        """A survivor whose own partner is gone joins the contact that has one."""
+        own, theirs = (self.known[far][ref].liveness if (ref := one.refs.get(far)) else "" for one in (kept, lost))
+        parted = kept.state in ("deleted", "unlinked") or own != ""
+        return parted and own not in ("live", "merged") and theirs == "live"
 
     @staticmethod
     def _hear(kept: Kept, side: str, ref: str) -> None:

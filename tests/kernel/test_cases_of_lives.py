@@ -184,6 +184,36 @@ def test_a_loser_goes_with_its_winner(kernel: Kernel) -> None:
         folds_to_the_tables(world)
 
 
+def test_a_loser_goes_also_when_its_winner_parts(kernel: Kernel) -> None:
+    """Because of an edit, or because deletes seen there do not travel; and again, when it could not be buried then."""
+    policy = {"delete_seen_in": {"crm": "archive", "marketing": "unlink"}}
+    for dead, edit in (("crm", {"last": "Byrne"}), ("marketing", {})):
+        for refused in ("", "marketing"):
+            world = linked(kernel, **policy)
+            for side in SIDES:
+                world.add(side, f"{side}2", **world.vendors[side][side].fields | {"email": "b@people.example"})
+            world.until_quiet()
+            world.merge("crm", "crm2", "crm")
+            world.set_liveness(dead, dead, "archived")
+            world.edit("marketing", "marketing", **edit)
+            world.round(refused=refused)
+            assert world.contacts[1].state == "unlinked"
+            assert world.vendors["marketing"]["marketing2"].liveness == ("live" if refused else "archived")
+            world.until_quiet()
+            assert world.vendors["marketing"]["marketing2"].liveness == "archived"
+            folds_to_the_tables(world)
+
+
+def test_D_01_silence_that_no_answer_has_shown_is_no_edit(kernel: Kernel) -> None:
+    """A record that was just made says nothing of consent, and has no base for that. If it says something, that is an edit."""
+    for word, kinds in (("none", ["archive"]), ("out", [])):
+        world = linked(kernel, delete_seen_in={"marketing": "archive"})
+        world.edit("crm", "crm", consent=word)
+        del world.contacts[1].shadows["crm"]["consent"]
+        world.set_liveness("marketing", "marketing", "gone")
+        assert [write.kind for write in world.plan(1).writes] == kinds, word
+
+
 def test_a_create_is_born_with_its_consent(kernel: Kernel) -> None:
     table = [
         ("crm", "in", False, "asked"), ("crm", "in", True, "sub"), ("crm", "out", True, "unsub"), ("crm", "bounced", False, "cleaned"),

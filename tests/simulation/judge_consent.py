@@ -51,7 +51,7 @@ def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
     What people took back on both sides by hand is gone from both, and was not our doing. So is what a record said and took back while it
     stood alone: before it was ever linked, or while its partner was not there. After a vendor's backup only what was said since counts.
     """
-    said = {side: _consents(case.world.vendors[side], rec.ref) for side, rec in recs.items()}
+    said = {side: _consents(case.world.vendors[side], rec) for side, rec in recs.items()}
     restored_us = max((effect.at_us for effects in said.values() for effect in effects if effect.op == "restored"), default=0)
     refused, agreed, standing = 0, 0, False
     for side, rec in recs.items():
@@ -84,11 +84,13 @@ def _lived(vendor: Vendor, ref: str, at_us: int) -> bool:
     return bool(lives) and LIVES[lives[-1]]
 
 
-def _consents(vendor: Vendor, ref: str) -> list[Effect]:
-    """What a record said of consent, in order, its birth too."""
-    mine = [effect for effect in vendor.effects if effect.ref == ref]
+def _consents(vendor: Vendor, rec: Rec) -> list[Effect]:
+    """What a person's record said of consent, in order, its birth too, also under older ids."""
+    refs = {one.ref for one in line(vendor, rec) if one.who == rec.who}
+    mine = [effect for effect in vendor.effects if effect.ref in refs]
     born = [effect._replace(after=effect.after["consent"]) for effect in mine if effect.op in ("create", "convert")]
-    return [*born, *(effect for effect in mine if effect.field == "consent" or effect.op == "restored")]
+    spoken = [*born, *(effect for effect in mine if effect.field == "consent" or effect.op == "restored")]
+    return sorted(spoken, key=lambda effect: effect.at_us)
 
 
 def _heard(case: Case, side: Side, said: Effect, following: Effect | None) -> bool:

@@ -164,7 +164,9 @@ class _Batch:
                 return replace(settled, result="held:Ambiguous", hold=_TAKEN)
             self._lost.append((there["contact_id"], row.side, ref))
         if row.untold and self._is_told(row):
-            settled = replace(settled, row=structs.replace(row, untold={}))
+            confirms = tuple(name for name in row.confirms if name not in row.untold[other(row.side)])
+            row = structs.replace(row, untold={}, confirms=confirms)
+            settled = replace(settled, row=row)
         shown = echoes.shown(self._scope.sync_id, settled, ref, mine, there)
         self._rows[_SHOWN].append(_values(shown))
         if row.ref != ref:

@@ -94,6 +94,7 @@ def settle(
     if decision.rule == "union" and len(changes) == 2:
         for side in SIDES:
             draft.untold[side].update(field_.lenses[side].put(now[other(side)], native[side]))
+            draft.confirms.setdefault((side, field_.consent), set()).update(field_.lenses[other(side)].names)
     return _weigh(field_, decision, draft, changes, now)
 
 

@@ -238,17 +238,16 @@ class World:
         names = shown if write.kind == "create" else () if write.kind == "restore" else (*write.fields, *write.consent)
         shadow = dict(kept.shadows.get(write.side) or {})
         kept.shadows[write.side] = {**shadow, **{name: shown[name] for name in names}}
-        if write.untold:
-            self._both(kept, write)
-        self._confirm(kept, write)
+        self._confirm(kept, self._both(kept, write) if write.untold else write)
 
-    def _both(self, kept: Kept, write: Any) -> None:
-        """A set that is written on both sides: its bases are what the answers show when both have come."""
+    def _both(self, kept: Kept, write: Any) -> Any:
+        """A set that is written on both sides: its bases are what the answers show when both have come. What is left to confirm."""
         far = FAR[write.side]
-        if all(kept.shadows[far].get(name) == base for name, base in write.untold[far].items()):
-            kept.shadows[far].update({name: self.seen(far)[kept.refs[far]].fields[name] for name in write.untold[far]})
-        else:
+        if any(kept.shadows[far].get(name) != base for name, base in write.untold[far].items()):
             kept.shadows[write.side].update(write.untold[write.side])
+            return write
+        kept.shadows[far].update({name: self.seen(far)[kept.refs[far]].fields[name] for name in write.untold[far]})
+        return replace(write, confirms=tuple(name for name in write.confirms if name not in write.untold[far]))
 
     def _confirm(self, kept: Kept, write: Any) -> None:
         """What the other side showed becomes its base."""

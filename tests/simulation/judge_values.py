@@ -97,7 +97,8 @@ def _blanked(case: Case, side: Side, recs: Mapping[Side, Rec], name: str) -> boo
     blanks = [effect.at_us for effect in here if effect.op == "restored" or (not effect.engine and not effect.after and effect.before)]
     ref = recs[other(side)].ref  # not what was written into one that went into it later
     forgot_us = max((e.at_us for e in across if e.op == "restored" and e.ref == ref), default=0)
-    written = (e for e in across if not e.engine and e.after and e.field == name and e.op != "fill" and e.ref == ref)
+    stands = [e for e in across if e.field == name and e.op != "fill" and e.ref == ref][-1:]
+    written = (e for e in stands if not e.engine and e.after)
     return bool(blanks) and not any(e.at_us > max(blanks[-1], forgot_us) for e in written)
 
 

@@ -75,15 +75,16 @@ def _send(sender: Sender, rows: list[OutboxRow], settled: list[Settled]) -> None
     waiting = {row.key: row for row in rows}
     try:
         for receipt in _receipts(sender, rows):
-            row = waiting[receipt.key]
-            if not _only_the_key_knows(sender, row, receipt.error):
+            done = _settle_one(sender, waiting[receipt.key], receipt)
+            if done is not None:
                 del waiting[receipt.key]
-                settled.append(_settle_one(sender, row, receipt))
+                settled.append(done)
         if waiting:
             raise OutcomeUnknown(f"{sender.connector.title} did not answer for {len(waiting)} writes of a batch")
     except OutcomeUnknown as error:
         unborn = [row for row in waiting.values() if _only_the_key_knows(sender, row, error)]
-        settled += [_settle_one(sender, row, Receipt(row.key, row.ref, error=error)) for row in waiting.values() if row not in unborn]
+        known = (_settle_one(sender, row, Receipt(row.key, row.ref, error=error)) for row in waiting.values() if row not in unborn)
+        settled += [done for done in known if done is not None]
         if unborn:
             raise Unreachable(f"{sender.connector.title} did not say whether {len(unborn)} records were made; it is asked again") from error
     except SyncError as error:
@@ -135,9 +136,11 @@ def _read_back(sender: Sender, refs: list[str]) -> dict[str, Record]:
         return {}
 
 
-def _settle_one(sender: Sender, row: OutboxRow, receipt: Receipt) -> Settled:
-    """What became of one change: the one place where an error's recovery decides."""
+def _settle_one(sender: Sender, row: OutboxRow, receipt: Receipt) -> Settled | None:
+    """What became of one change: the one place where an error's recovery decides. None: only its key can tell, later."""
     error = receipt.error
+    if _only_the_key_knows(sender, row, error):
+        return None
     if error is None:
         done = applied(sender, row, receipt.record, receipt.ref)
         # A create sent again may answer with the record that the first one made, and that somebody has edited since.
@@ -153,7 +156,7 @@ def _settle_one(sender: Sender, row: OutboxRow, receipt: Receipt) -> Settled:
             raise error
 
 
-def _refused(sender: Sender, row: OutboxRow, error: SyncError) -> Settled:
+def _refused(sender: Sender, row: OutboxRow, error: SyncError) -> Settled | None:
     """A refused field waits alone: the rest of its record is sent again without it. A refused record waits whole."""
     hold: Hold | None = None
     held: list[str] = []
@@ -170,7 +173,7 @@ def _refused(sender: Sender, row: OutboxRow, error: SyncError) -> Settled:
         receipt = next(iter(_receipts(sender, [row])))
         if receipt.error is None or receipt.error.recovery is not Recovery.HOLD:
             done = _settle_one(sender, row, receipt)
-            return replace(done, hold=hold, held_fields=tuple(held)) if done.result == APPLIED else done
+            return replace(done, hold=hold, held_fields=tuple(held)) if done and done.result == APPLIED else done
         error = receipt.error
     return Settled(row, f"held:{type(error).__name__}", hold=hold, held_fields=tuple(held))
 

@@ -121,6 +121,7 @@ ENGINE_FAULTS = [
     Fault("who was linked meanwhile is made all the same", "flows.recheck", "sender.context.sync.standing(sender.side, [row.contact_id for row in unsure]) if unsure else frozenset()", "frozenset()"),
     Fault("a survivor whose partner is gone stays with it", "state.merging", "_parted(states.get(own), far.get(own))", "False"),
     Fault("a survivor that changes its contact forgets what was said", "state.contacts", "return list(rows) if taken else", "return []  if False else"),
+    Fault("a refused create whose second try had no answer is decided anew", PUSH, "if done and done.result == APPLIED else done", "if done and done.result == APPLIED else done or Settled(row, 'moved')"),
     Fault("a restore moves the base", ECHOES, '    if row.kind != "restore":', "    if True:"),
     Fault("no receipt in the log", SETTLING, '        log.add(Entry(kind="receipt", new=new), committed=sealed(new, keys))\n', ""),
     Fault("results are not copied", SETTLING, "        for outcome, seqs in outcomes.items():", "        for outcome, seqs in ():"),

@@ -112,6 +112,7 @@ class Port:
         """A record as this vendor shows it, without the fields that we may not see just now."""
         self.vendor.first_shown.setdefault(rec.ref, self.vendor.now())
         self.vendor.last_shown[rec.ref] = rec
+        self.vendor.left_out.discard(rec.ref)
         if not bare:
             self.vendor.looks.setdefault(rec.ref, []).append((self.vendor.now(), rec, frozenset(self._hidden)))
             self.vendor.blind[rec.ref] = frozenset(self._hidden)
@@ -169,6 +170,7 @@ class Port:
                 here, more, began_us = [], False, self.vendor.clock()
             after = here[-1].ref if here else after
             if kind == "part" and len(here) > 1:
+                self.vendor.left_out.add(here[0].ref)
                 here, whole = here[1:], False
             shown = [self._stale(rec.ref, kind) or rec for rec in here]
             records = [self._shown(rec, fields) for rec in (shown * 2 if kind == "twice" else shown)]

@@ -81,6 +81,8 @@ class Vendor:
         """The same, of records that we archived, as it was then."""
         self.lies: dict[str, list[int]] = defaultdict(list)
         """Record → when older copies of it were shown."""
+        self.left_out: set[str] = set()
+        """Records that a listing has left out, and that were not shown since."""
         self.silent: dict[str, list[int]] = defaultdict(list)
         """Record → when writes to it were answered without showing it."""
         self.proofs: list[tuple[int, int]] = []

@@ -365,7 +365,8 @@ class World:
         vendor = self.vendors[side]
         for rec in vendor.of(who):
             looks = [vendor.last_shown.get(rec.ref)]
-            if not self.restored_database:  # that has forgotten what it was shown, and a poll does not show all of it again
+            # A restored database has forgotten what it was shown, and a poll does not show all of it again; nor what a listing left out.
+            if not self.restored_database and rec.ref not in vendor.left_out:
                 looks.append(vendor.indexed(rec.ref, vendor.polled_us))
             known = max((look for look in looks if look is not None), key=lambda look: look.stamp_us, default=None)
             same = known is not None and {address_key(look.fields.get("email")) for look in (known, rec)} == {key}

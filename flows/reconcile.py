@@ -46,13 +46,16 @@ def _meet_survivors(context: Context, side: Side) -> None:
         context.sync.stage(side, list(read_again(context, side, refs)), now_us=context.clock())
 
 
-def decide(context: Context, run_id: int, progress: Progress) -> Planned:
-    """Decide every dirty contact, chunk by chunk, into the plan of this run, and weigh it. Memory holds one chunk."""
+def decide(context: Context, run_id: int, progress: Progress, births: bool = True) -> Planned:
+    """Decide every dirty contact, chunk by chunk, into the plan of this run, and weigh it. Memory holds one chunk.
+
+    `births`: not in a round that has not polled. A poll that failed may have left one side's new records, and the other has them too.
+    """
     traits, now = context.traits(), context.clock()
     number, decided, after = 0, 0, None
     progress.stage("decide")
     while True:
-        contacts, after = context.sync.contacts_to_decide(CHUNK, now, after)
+        contacts, after = context.sync.contacts_to_decide(CHUNK, now, after, births)
         if contacts:
             plans = [plan_contact(context.mapping, contact, traits) for contact in contacts]
             context.sync.save_plan(run_id, number, plans)

@@ -166,7 +166,7 @@ def _observe_and_decide(context: Context, report: Report, mapping_changed: bool,
     report.paired, report.ambiguous = match(context, report.run_id)
     # Plans that wait for an admin stay for an hour of five-minute runs; the first one that is committed ends the others.
     context.sync.drop_plan(keep=[run.id for run in context.sync.runs(KEPT_RUNS) if run.status == "stopped"])
-    planned = decide(context, report.run_id, progress)
+    planned = decide(context, report.run_id, progress, births=report.kind != "retry")
     _fill(report, planned)
     if report.kind != "plan":
         refuse(planned, report.run_id, context.loaded.file)

@@ -68,13 +68,19 @@ class Contacts:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
-    def contacts_to_decide(self, limit: int, now_us: int, after: Position | None = None) -> tuple[list[Contact], Position | None]:
-        """At most `limit` contacts that need a decision, and where to go on (None: that was all). Nothing is written."""
+    def contacts_to_decide(
+        self, limit: int, now_us: int, after: Position | None = None, births: bool = True
+    ) -> tuple[list[Contact], Position | None]:
+        """At most `limit` contacts that need a decision, and where to go on (None: that was all). Nothing is written.
+
+        `births`: also records that nobody is linked to, of which both sides must have been polled.
+        """
         with self._scope.read() as connection:
             at: Position | None = after or Position(next_id=connection.execute(_NEXT_ID, {"s": self._scope.sync_id}).scalar_one())
             found: list[Contact] = []
-            while at is not None and not found:
+            while at is not None and not found and (births or at.stage == "linked"):
                 found, at = self._page(connection, at, limit, now_us)
+            at = at if births or (at is not None and at.stage == "linked") else None
         return found, at
 
     def _page(self, connection: Connection, at: Position, limit: int, now_us: int) -> tuple[list[Contact], Position | None]:

@@ -24,7 +24,7 @@ from state.log import Appender, appending, contact_keys
 from state.returned import let_go
 from state.scope import Scope
 from state.statements import Connection
-from state.tables import RECORD
+from state.tables import OUTBOX, RECORD
 from syncline.identity import Ambiguous, Candidate, Paired, match
 from syncline.log import Entry
 from syncline.plan import Hold
@@ -109,7 +109,8 @@ def _odd(key: str) -> sa.TextClause:
 def _members(key: str) -> sa.Select[Any]:
     """All live records of some groups.
 
-    `partner`: its contact has a live record across, or takes nobody in any more. `unborn`: there was never any across.
+    `partner`: its contact has a live record across, or takes nobody in: not any more, or not while a write of its own may end or revive it.
+    `unborn`: there was never any across.
     """
     across, contact = RECORD.alias(), sa.table("contact", sa.column("sync_id"), sa.column("id"), sa.column("state"))
     record = RECORD.c
@@ -118,11 +119,12 @@ def _members(key: str) -> sa.Select[Any]:
         contact.c.id == record.contact_id,
         sa.or_(contact.c.state == "merged", contact.c.state == "erased"),
     )
+    pending = sa.exists().where(OUTBOX.c.sync_id == record.sync_id, OUTBOX.c.contact_id == record.contact_id, OUTBOX.c.kind != "create")
     ever = sa.exists().where(across.c.sync_id == record.sync_id, across.c.contact_id == record.contact_id, across.c.side != record.side)
     partner = ever.where(across.c.liveness == 0)
     return (
         sa.select(record[key].label("value"), record.side, record.ref, record.contact_id, record.pair_ref, record.dirty)
-        .add_columns(sa.or_(partner, closed).label("partner"), sa.not_(sa.or_(ever, closed)).label("unborn"))
+        .add_columns(sa.or_(partner, closed, pending).label("partner"), sa.not_(sa.or_(ever, closed)).label("unborn"))
         .where(record.sync_id == sa.bindparam("s"), record.liveness == 0, among(record[key], "keys"))
         .order_by(record[key], record.side, record.ref)
     )

@@ -86,7 +86,10 @@ def _lived(vendor: Vendor, ref: str, at_us: int) -> bool:
 
 def _consents(vendor: Vendor, rec: Rec) -> list[Effect]:
     """What a person's record said of consent, in order, its birth too, also under older ids."""
-    refs = {one.ref for one in line(vendor, rec) if one.who == rec.who}
+    older = [rec]
+    for one in older:
+        older += [each for each in vendor if each.life == "merged" and each.into == one.ref and each.who == rec.who]
+    refs = {one.ref for one in older}
     mine = [effect for effect in vendor.effects if effect.ref in refs]
     born = [effect._replace(after=effect.after["consent"]) for effect in mine if effect.op in ("create", "convert")]
     spoken = [*born, *(effect for effect in mine if effect.field == "consent" or effect.op == "restored")]

@@ -36,6 +36,9 @@ PRAGMAS = (
     "wal_autocheckpoint=8000",
 )  # fmt: skip
 
+SCRUB = ("PRAGMA temp_store=FILE", "VACUUM", "PRAGMA temp_store=MEMORY", "PRAGMA wal_checkpoint(TRUNCATE)")
+"""What was deleted is overwritten, but a page that was split or packed before may hold older copies of its rows: all is written anew."""
+
 # The driver asks every null and every blob for a way to adapt it, by looking for two attributes that are not there. These answer at once.
 sqlite3.register_adapter(bytes, bytes)
 sqlite3.register_adapter(NoneType, {}.get)
@@ -171,8 +174,13 @@ class Database:
 
     def scrub(self) -> None:
         """After an erasure: leave no old row version behind, neither in the file nor in its journal."""
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)" if self.sqlite else "VACUUM")
+        with self._named_errors(), self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if not self.sqlite:
+                connection.exec_driver_sql("VACUUM")
+                return
+            driver: Any = connection.connection.dbapi_connection  # past SQLAlchemy, which would begin a transaction
+            for statement in SCRUB:
+                driver.execute(statement)
 
     def close(self) -> None:
         while self._idle:

@@ -9,6 +9,7 @@ from syncline.records import Side, other
 from tests.simulation.case import Case, line, pairs
 from tests.simulation.judge_values import OWN, marks, people_by_address, values_of
 from tests.simulation.vendor import Effect, Rec, Vendor
+from tests.simulation.words import members
 from tests.simulation.world import Violation
 
 
@@ -62,8 +63,9 @@ def _taken_away(case: Case, side: Side, rec: Rec) -> bool:
     back = bool(effects) and (effects[-1].op == "undelete" or (effects[-1].op == "restored" and effects[-1].after == "live"))
     if ours[1] != "merged":
         return bool(effects) and not back
-    archived_us = max((e.at_us for e in case.world.vendors[side].effects if e.ref == rec.ref and e.engine and e.op == "archive"), default=0)
-    return bool(archived_us) or _outlived(case, side, ours[0])  # archived as their policy says, and brought back by somebody: for good
+    lives = [e for e in case.world.vendors[side].effects if e.ref == rec.ref and e.field == "*"]
+    gone = any(e.op == "archive" for e in lives)  # and brought back by somebody since: for good
+    return gone or _outlived(case, side, ours[0])
 
 
 def _outlived(case: Case, side: Side, contact: int) -> bool:
@@ -73,7 +75,8 @@ def _outlived(case: Case, side: Side, contact: int) -> bool:
         contact = into[contact]
     heirs = [(s, case.world.vendors[s].get(ref)) for (s, ref), mine in case.contact.items() if mine[0] == contact]
     living = {s for s, rec in heirs if rec is not None and rec.life == "live"}
-    archives = case.world.engine().mapping.policy.delete_seen_in[other(side)] == "archive"
+    policy = case.world.engine().mapping.policy.delete_seen_in  # which may have been another one at the time of the merge
+    archives = policy[other(side)] == "archive" and "mapping edited" not in case.world.injected
     return not archives and (side in [s for s, _ in heirs] or other(side) not in living)
 
 
@@ -126,13 +129,17 @@ def _parted(case: Case, contact: int, gone: Effect) -> bool:
 def _edited(case: Case, side: Side, rec: Rec, gone: Effect) -> bool:
     """Whether something that people or a vendor wrote here had not travelled when the partner went. What has no mark may not have."""
     refs, far = {one.ref for one in line(case.world.vendors[side], rec)}, case.world.vendors[other(side)]
-    last = {
-        (e.field, mark): e for e in values_of(e for e in far.effects if e.who == gone.who and e.at_us < gone.at_us) for mark in marks(e)
-    }
-    mine = {e.field: e for e in values_of(e for e in case.world.vendors[side].effects if e.ref in refs) if e.field != OWN.get(side)}
-    own = [e for e in mine.values() if not e.engine or e.field == "tags"]  # what we wrote into a set keeps what people put there
-    edited = any((not marks(e) and not e.engine) or any(not _travelled(e, last.get((e.field, m)), far) for m in marks(e)) for e in own)
-    return edited or _left_over(case, side, refs, gone)
+    theirs = list(values_of(e for e in far.effects if e.who == gone.who and e.at_us < gone.at_us))
+    ours = [e for e in values_of(e for e in case.world.vendors[side].effects if e.ref in refs) if e.field != OWN.get(side)]
+    shown, last = {(e.field, mark): e for e in theirs for mark in marks(e)}, {e.field: e for e in ours}
+    own = [e for e in last.values() if not e.engine and e.field != "tags"]
+    edited = any(not marks(e) or any(not _travelled(e, shown.get((e.field, mark)), far) for mark in marks(e)) for e in own)
+    return edited or _tags(ours) != _tags(theirs) or _left_over(case, side, refs, gone)
+
+
+def _tags(effects: list[Effect]) -> list[str]:
+    """The last that these say of tags. What we write into a set keeps what people put there."""
+    return next((sorted(members(e.after)) for e in reversed(effects) if e.field == "tags"), [])
 
 
 def _travelled(edit: Effect, shown: Effect | None, far: Vendor) -> bool:

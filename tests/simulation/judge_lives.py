@@ -134,12 +134,16 @@ def _edited(case: Case, side: Side, rec: Rec, gone: Effect) -> bool:
     shown, last = {(e.field, mark): e for e in theirs for mark in marks(e)}, {e.field: e for e in ours}
     own = [e for e in last.values() if not e.engine and e.field != "tags"]
     edited = any(not marks(e) or any(not _travelled(e, shown.get((e.field, mark)), far) for mark in marks(e)) for e in own)
-    return edited or _tags(ours) != _tags(theirs) or _left_over(case, side, refs, gone)
+    return edited or any(tags != _tags(theirs)[-1] for tags in _tags(ours)) or _left_over(case, side, refs, gone)
 
 
-def _tags(effects: list[Effect]) -> list[str]:
-    """The last that these say of tags. What we write into a set keeps what people put there."""
-    return next((sorted(members(e.after)) for e in reversed(effects) if e.field == "tags"), [])
+def _tags(effects: list[Effect]) -> list[list[str]]:
+    """What these say of tags, since we wrote them last: an edit may have been heard, and taken back since."""
+    said: list[list[str]] = [[]]
+    for effect in effects:
+        if effect.field == "tags":
+            said = [*([] if effect.engine else said), sorted(members(effect.after))]
+    return said
 
 
 def _travelled(edit: Effect, shown: Effect | None, far: Vendor) -> bool:

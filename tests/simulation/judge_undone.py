@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from syncline.records import Side, other
 from tests.simulation.case import Case
-from tests.simulation.judge_values import TWO_WAY, marks, unseen
+from tests.simulation.judge_values import TWO_WAY, marks, unseen, values_of
 from tests.simulation.mapping import CLEARS
 from tests.simulation.vendor import Effect
 from tests.simulation.words import members
@@ -34,7 +34,7 @@ def nothing_undone(case: Case) -> Iterator[Violation]:
             before = last.get(key)
             if effect.engine and before is not None and before.actor == "people" and not unseen(vendor, before, effect):
                 born_us = max((written[effect.field, m] for m in marks(effect) if (effect.field, m) in written), default=before.at_us)
-                agreed = effect.after and (marks(before) or _cleared(case, before, shown_us.get(key, 0), effect))
+                agreed = effect.after and (marks(before) or _cleared(case, side, before, shown_us.get(key, 0), effect))
                 older = born_us < before.at_us and not set(marks(effect)) & set(marks(before))
                 if agreed and older and _undisputed(case, side, effect) and not _new_ground(case, side, before, effect):
                     yield Violation(
@@ -57,8 +57,12 @@ def _written(world: World) -> dict[tuple[str, ...], int]:
     return written
 
 
-def _cleared(case: Case, edit: Effect, shown_us: int, write: Effect) -> bool:
-    """Whether people emptied what a whole round had heard, where a blank empties the other side; and nothing ever waited there."""
+def _cleared(case: Case, side: Side, edit: Effect, shown_us: int, write: Effect) -> bool:
+    """Whether people emptied what both sides had, where a blank empties the other side, and a round had heard; and nothing ever waited."""
+    emptied = set(marks(edit._replace(after=edit.before)))
+    across = (e for e in case.world.vendors[other(side)].effects if e.at_us < edit.at_us)
+    if not any(emptied & set(marks(e)) for e in values_of(across) if e.field == edit.field):
+        return False  # taken back before it was ever carried: nothing has changed here
     heard = any(shown_us < began and ended < edit.at_us for began, ended in case.world.heard)
     held = any(entry.kind == "hold" and entry.field == edit.field for entry in case.entries_about(int(write.actor.split("-")[1])))
     return edit.field in CLEARS and bool(edit.before) and not edit.after and heard and not held

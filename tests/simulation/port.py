@@ -240,17 +240,24 @@ class Port:
             if kind in ("lost", "half_lost"):
                 known = 0 if kind == "lost" else half
                 unknown = OutcomeUnknown("no answer to a write")
+                self._unheard(receipts[known:])
                 receipts = [*receipts[:known], *(Receipt(change.key, change.ref, error=unknown) for change in batch[known:])]
             if kind == "no_echo":
+                self._unheard(receipts)
                 receipts = [self._silent(receipt) for receipt in receipts]
             yield from receipts
             if kind == "half_down":
                 raise Unreachable("no answer")
 
+    def _unheard(self, receipts: Iterable[Receipt]) -> None:
+        """What these answers would have shown, nobody has seen."""
+        for receipt in receipts:
+            if receipt.record is not None:
+                self.vendor.looks[receipt.record.ref].pop()
+
     def _silent(self, receipt: Receipt) -> Receipt:
         """An answer that does not show the record."""
         if receipt.record is not None:
-            self.vendor.looks[receipt.record.ref].pop()
             self.vendor.silent[receipt.record.ref].append(self.vendor.now())
         return replace(receipt, record=None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 from msgspec import structs
 
 from state.echoes import Settled
@@ -193,6 +194,16 @@ def test_attempts_are_counted_until_something_succeeds(sync: SyncStore) -> None:
     [contact] = [load(sync, row.contact_id)]
     commit(sync, run_id + 2, [plan_for(contact, writes=[write])])
     assert sync.attempts(row.contact_id) == 0
+
+
+def test_a_write_that_was_left_over_never_takes_the_version_of_an_edit_made_since(sync: SyncStore) -> None:
+    """Nor where the record is at rest by now, because its contact was merged away."""
+    renamed(sync)
+    sync.stage("marketing", [seen("m-ann", name="Annie", at_us=300, version="v9")])
+    with sync._scope.write() as connection:
+        connection.execute(sa.text("UPDATE record SET dirty = 0"))
+    [row] = outbox(sync)
+    assert row.moved and row.version is None
 
 
 def test_a_refused_record_waits_with_its_reason_and_is_not_sent_every_run(sync: SyncStore) -> None:

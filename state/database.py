@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from state.statements import Connection, statements
 from syncline.errors import UsageError
@@ -30,7 +31,7 @@ from syncline.errors import UsageError
 PRAGMAS = (
     # Rows are a kilobyte or two, and a vendor's refs may come in any order: a page holds a few rows, and few pages are written for one ref.
     # Must come first.
-    "page_size=8192", "journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "cache_size=-10000",
+    "page_size=8192", "busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-10000",
     "secure_delete=ON", "temp_store=MEMORY",
     # 64 MB of journal: the pages that a first load writes again and again reach the database once for many times.
     "wal_autocheckpoint=8000",
@@ -244,7 +245,15 @@ def _private_file(url: URL) -> None:
 def _pragmas(dbapi_connection: Any, _record: Any) -> None:
     dbapi_connection.isolation_level = None
     for pragma in PRAGMAS:
-        dbapi_connection.execute(f"PRAGMA {pragma}")
+        _patient(dbapi_connection.execute, f"PRAGMA {pragma}")
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+_patient = Retrying(retry=retry_if_exception(_is_busy), wait=wait_random(0.005, 0.05), stop=stop_after_delay(10), reraise=True)
+"""Of programs that turn a new file to WAL at one moment, all but one are told "locked" at once: SQLite's own waiting is not for that."""
 
 
 def _begin(connection: sa.Connection) -> None:

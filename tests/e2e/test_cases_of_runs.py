@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,6 +111,8 @@ def started(act: Callable[[], None]) -> int:
     if child == 0:
         try:
             act()
+        except Exception:  # noqa: BLE001  (the traceback is all that a failing test would know of the child)
+            traceback.print_exc()
         finally:
             os._exit(99)
     return child

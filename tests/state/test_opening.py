@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,35 @@ def test_a_newer_database_is_refused_and_says_what_to_do(store: Store, database_
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(UsageError, match=r"newer Syncline.*upgrade"):
         Store.open(database_url)
+
+
+def test_of_programs_that_open_a_new_database_at_one_moment_none_is_told_that_it_is_locked(tmp_path: Path) -> None:
+    """Two schedules that start together, on the first day."""
+    codes = [code for number in range(60) for code in _opened_at_once(tmp_path / f"{number}.sqlite", by=4)]
+    assert codes == [0] * 240
+
+
+def _opened_at_once(path: Path, by: int) -> list[int]:
+    """Exit codes of so many processes that wait at one gate, then open this database."""
+    gate, key = os.pipe()
+    children = [_opening(path, gate, key) for _ in range(by)]
+    os.close(gate)
+    os.close(key)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+
+def _opening(path: Path, gate: int, key: int) -> int:
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.close(key)
+            os.read(gate, 1)
+            Store.open(str(path)).close()
+            code = 0
+        finally:
+            os._exit(code)
+    return child
 
 
 def test_reopening_finds_what_was_stored(sync: SyncStore, database_url: str) -> None:

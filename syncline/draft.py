@@ -14,7 +14,7 @@ from syncline.log import Entry
 from syncline.mapping import Field
 from syncline.merge import Decision
 from syncline.plan import Contact, ContactPlan, Hold, SideState, Traits, Write
-from syncline.records import MISSING, SIDES, Native, Side, Value, is_blank, other
+from syncline.records import MISSING, SIDES, Native, Proof, Side, Value, is_blank, other
 
 
 class Draft:
@@ -196,8 +196,13 @@ def evidence_for(field_: Field, contact: Contact, traits: Mapping[Side, Traits])
     grade: dict[Side, Grade] = {}
     for side, state in contact.sides.items():
         at_us[side], grade[side] = changed_at(field_.lenses[side].names, state, traits[side])
-    proof = {side: state.proof for side, state in contact.sides.items()}
+    proof = {side: _proof(state, traits[side]) for side, state in contact.sides.items()} if field_.consent else {}
     return Evidence(at_us, grade, proof, contact.agreed_us.get(field_.name))
+
+
+def _proof(state: SideState, traits: Traits) -> Proof | None:
+    """The proof that a record bears, its time by our clock."""
+    return Proof(state.proof.source, state.proof.at_us - traits.offset_us) if state.proof else None
 
 
 def changed_at(names: tuple[str, ...], state: SideState, traits: Traits) -> tuple[int | None, Grade]:

@@ -99,11 +99,9 @@ def _merge_one(field_: Field, draft: Draft, native: Mapping[Side, Native], trait
         decision = _still_apart(field_, now, native)
     if field_.consent and draft.contact.losers:
         decision = _restricted(field_, draft.contact, decision, now, native)
-    if field_.consent and (decision is None or decision.rule == "agreed"):
-        decision = _untold(
-            field_, draft.contact, decision, Dispute(field_.rule, base, now, SIDES, evidence, field_.on_blank, field_.grant), native
-        )
-    if field_.consent and decision is not None:
+    if field_.consent:
+        dispute = Dispute(field_.rule, base, now, SIDES, evidence, field_.on_blank, field_.grant)
+        decision = _untold(field_, draft.contact, decision, dispute, native)
         _date_restriction(field_, draft, decision, now, evidence)
     if MISSING in now.values():
         keep_base(draft, field_)  # nobody can compare what was not shown: the base stays
@@ -129,13 +127,19 @@ def _agree_quietly(field_: Field, draft: Draft, agreed: Value, now: Mapping[Side
         draft.view[field_.name] = value
 
 
-def _date_restriction(field_: Field, draft: Draft, decision: Decision, now: Mapping[Side, Value], evidence: Evidence) -> None:
-    """What a later proof must beat: the newest time at which anything but a grant was agreed. A grant leaves it, so it can be repeated."""
-    order = field_.rule.order
-    widens = any(place(order, value) < place(order, now[side]) for side, value in decision.writes.items())
-    times = [at for at in (*evidence.at_us.values(), evidence.agreed_us) if at is not None]
-    if times and not decision.held and not widens:
-        draft.agreed_us[field_.name] = max(times)
+def _date_restriction(field_: Field, draft: Draft, decision: Decision | None, now: Mapping[Side, Value], evidence: Evidence) -> None:
+    """What a later proof must beat: the newest time at which anything but a grant was agreed. A grant leaves it, so it can be repeated.
+
+    A record that shows an opt-out was refused after the proof it bears: that proof is spent, whoever had agreed to what before.
+    """
+    order, known = field_.rule.order, [evidence.agreed_us]
+    known += [proof.at_us for side, proof in evidence.proof.items() if proof is not None and order and now[side] == order[-1]]
+    if decision is not None and not decision.held:
+        widens = any(place(order, value) < place(order, now[side]) for side, value in decision.writes.items())
+        known += () if widens else evidence.at_us.values()
+    at_us = max((at for at in known if at is not None), default=None)
+    if at_us is not None and (decision is not None or at_us != evidence.agreed_us):
+        draft.agreed_us[field_.name] = at_us
 
 
 def _restricted(
@@ -159,12 +163,22 @@ def _untold(field_: Field, contact: Contact, decision: Decision | None, d: Dispu
     order = field_.rule.order
     if not order or contact.view.get(field_.name) != order[-1] or MISSING in d.now.values():
         return decision
-    if decision is not None and all(said == order[-1] for said in d.base.values()):
+    if decision is not None and _knows(decision, order[-1], d.base):
         return decision
-    if len({field_.canon(value) for value in d.now.values()}) == 1 and granted(replace(d, base=dict.fromkeys(SIDES, order[-1]))):
-        return Decision(field_.name, d.now["crm"], None, "agreed", "the person agreed again, with proof", {})
+    if granted(replace(d, base=dict.fromkeys(SIDES, order[-1]))):
+        if len({field_.canon(value) for value in d.now.values()}) == 1:
+            return Decision(field_.name, d.now["crm"], None, "agreed", "the person agreed again, with proof", {})
+        if decision is not None:
+            return decision
     imposed = impose(field_, order[-1], "an opt-out was agreed, and not every side shows it yet", d.now, native)
     return imposed if imposed.writes else decision
+
+
+def _knows(decision: Decision, opt_out: Value, base: Mapping[Side, Value]) -> bool:
+    """Whether an opt-out was weighed in it: a side had shown it before. Of two sides that show the same, both must have."""
+    if decision.rule == "agreed":
+        return all(said == opt_out for said in base.values())
+    return decision.held or opt_out in (decision.value, *base.values())
 
 
 # ---------------------------------------------------------------- scope

@@ -1,5 +1,7 @@
 """Identity, merge, consent and time: the cases that must come out right, by name, as far as they are decided without a network."""
 
+from dataclasses import replace
+
 from kernel_modules import Kernel
 from native import mapping
 from pair import linked, shown
@@ -164,6 +166,39 @@ def test_C_proof_older_than_the_opt_out_proves_nothing(kernel: Kernel) -> None:
     world.commit(1, world.plan(1))  # the pushes of this round are lost; the next one must come to the same end
     world.until_quiet()
     assert shown(world, "marketing", "consent") == "sub" and shown(world, "crm", "consent") == "asked"
+
+
+def test_C_an_opt_out_after_the_proof_leaves_it_spent(kernel: Kernel) -> None:
+    for told in (True, False):
+        world = linked(kernel, ("out", "unsub"))
+        world.edit("marketing", "marketing", proof=True, consent="sub")
+        if told:
+            world.until_quiet()
+        world.edit("marketing", "marketing", consent="unsub")
+        world.until_quiet()
+        world.edit("marketing", "marketing", consent="asked")
+        world.until_quiet()
+        assert (shown(world, "crm", "consent"), shown(world, "marketing", "consent")) == ("out", "unsub"), told
+
+
+def test_C_the_time_of_a_proof_is_told_by_our_clock(kernel: Kernel) -> None:
+    world = linked(kernel)
+    contact, field = world.contact(1), world.mapping.field("consent")
+    for offset_us, known_us in ((0, 100), (40, 60), (-40, 140)):
+        sides = {side: replace(state, proof=kernel.records.Proof("form", 100)) for side, state in contact.sides.items()}
+        traits = {"crm": kernel.planner.Traits(), "marketing": kernel.planner.Traits(offset_us=offset_us)}
+        evidence = kernel.draft.evidence_for(field, replace(contact, sides=sides), traits)
+        assert [evidence.proof[side].at_us for side in SIDES] == [100, known_us]
+
+
+def test_C_an_opt_out_that_neither_side_had_shown_stands_though_less_is_said_by_now(kernel: Kernel) -> None:
+    for proof, end in ((False, ("out", "unsub")), (True, ("asked", "asked"))):
+        world = linked(kernel, ("none", "asked"))
+        world.edit("marketing", "marketing", consent="unsub")
+        world.commit(1, world.plan(1))  # the push of this round is lost
+        world.edit("marketing", "marketing", proof=proof, consent="cleaned" if not proof else "asked")
+        world.until_quiet()
+        assert (shown(world, "crm", "consent"), shown(world, "marketing", "consent")) == end
 
 
 def test_C_an_opt_out_taken_back_before_the_other_side_heard_of_it_stands(kernel: Kernel) -> None:

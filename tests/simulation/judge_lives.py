@@ -127,14 +127,22 @@ def _parted(case: Case, contact: int, gone: Effect) -> bool:
 
 
 def _edited(case: Case, side: Side, rec: Rec, gone: Effect) -> bool:
-    """Whether something that people or a vendor wrote here had not travelled when the partner went. What has no mark may not have."""
+    """Whether something that people or a vendor wrote here had not travelled when the partner went. What has no mark may not have.
+
+    What the vendor made of a write of ours, whose answer nobody heard, may be an edit to whoever sees it.
+    """
     refs, far = {one.ref for one in line(case.world.vendors[side], rec)}, case.world.vendors[other(side)]
     theirs = list(values_of(e for e in far.effects if e.who == gone.who and e.at_us < gone.at_us))
     ours = [e for e in values_of(e for e in case.world.vendors[side].effects if e.ref in refs) if e.field != OWN.get(side)]
     shown, last = {(e.field, mark): e for e in theirs for mark in marks(e)}, {e.field: e for e in ours}
     own = [e for e in last.values() if not e.engine and e.field != "tags"]
     edited = any(not marks(e) or any(not _travelled(e, shown.get((e.field, mark)), far) for mark in marks(e)) for e in own)
-    return edited or any(tags != _tags(theirs)[-1] for tags in _tags(ours)) or _left_over(case, side, refs, gone)
+    tidied = any(_tidied_unheard(case.world.vendors[side], e) for e in last.values() if e.engine)
+    return edited or tidied or any(tags != _tags(theirs)[-1] for tags in _tags(ours)) or _left_over(case, side, refs, gone)
+
+
+def _tidied_unheard(vendor: Vendor, write: Effect) -> bool:
+    return vendor.habits.get(write.field, "none") != "none" and any(at >= write.at_us for at in vendor.unheard.get(write.ref, ()))
 
 
 def _tags(effects: list[Effect]) -> list[list[str]]:

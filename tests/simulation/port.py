@@ -252,6 +252,8 @@ class Port:
     def _unheard(self, receipts: Iterable[Receipt]) -> None:
         """What these answers would have shown, nobody has seen."""
         for receipt in receipts:
+            if receipt.record is not None:
+                self.vendor.unheard[receipt.record.ref].append(self.vendor.now())
             looks = self.vendor.looks.get(receipt.record.ref) if receipt.record is not None else None
             if looks:  # a database that was restored meanwhile has forgotten them all
                 looks.pop()

@@ -85,6 +85,8 @@ class Vendor:
         """Records that a listing has left out, and that were not shown since."""
         self.silent: dict[str, list[int]] = defaultdict(list)
         """Record → when writes to it were answered without showing it."""
+        self.unheard: dict[str, list[int]] = defaultdict(list)
+        """Record → when answers to writes of it were lost, these among them."""
         self.proofs: list[tuple[int, int]] = []
         """(person, when) of every proof that somebody agreed."""
         self._number = 0

@@ -35,6 +35,11 @@ def _copies(records: dict[str, Shown]) -> dict[str, Shown]:
     return {ref: replace(record, fields=dict(record.fields)) for ref, record in records.items()}
 
 
+def _differs(one: Shown, two: Shown) -> bool:
+    """Else there is nothing to learn: who took an edit back before anybody saw it has left no time either."""
+    return (one.fields, one.liveness, one.proof) != (two.fields, two.liveness, two.proof)
+
+
 @dataclass
 class LateWorld(World):
     known: dict[str, dict[str, Shown]] = field(default_factory=lambda: {side: {} for side in SIDES})
@@ -99,8 +104,13 @@ class LateWorld(World):
         shown, now = self.polled[side], _copies(self.vendors[side])
         for ref, record in (shown if late else now).items():
             before = self.known[side].get(ref)
-            if record.liveness == "live" if before is None else record.modified_us > before.modified_us:
-                self.known[side][ref] = record  # one that is dead at first sight is nobody's business
+            if before is None:
+                if record.liveness == "live":  # one that is dead at first sight is nobody's business
+                    self.known[side][ref] = record
+            elif record.modified_us > before.modified_us and _differs(record, before):
+                self.known[side][ref] = record
+            elif record.modified_us <= before.modified_us and record.liveness != before.liveness:
+                self.known[side][ref] = now[ref]  # a list that says otherwise of a life, and not of a later time: it is looked up
         self.polled[side] = now
 
     def _match(self) -> None:
@@ -116,7 +126,9 @@ class LateWorld(World):
         """A survivor without a contact takes the loser's over; a loser that never had one is still heard."""
         for (side, ref), into in self.into.items():
             known = self.known[side]
-            if ref in known and known[ref].liveness == "merged" and into in known:
+            if ref in known and known[ref].liveness == "merged":
+                if into not in known:  # a survivor that no poll has shown is looked up
+                    known[into] = _copies(self.vendors[side])[into]
                 self._absorbed(side, ref, into)
 
     def _absorbed(self, side: str, ref: str, into: str) -> None:
@@ -190,8 +202,16 @@ class LateWorld(World):
         elif row.sending if write.kind == "create" else self._already(write, records[write.ref]):
             answers.append(lambda: self._answered(row, there, found=True))
         else:
-            answers.append(lambda: self._learn(write.side, there))
+            answers.append(lambda: self._moved(row, there))
         return there is None
+
+    def _moved(self, row: Row, there: str) -> None:
+        """An archive that was not carried out leaves its contact alive; that of a record which was merged away is not its contact's own."""
+        self._learn(row.write.side, there)
+        kept = self.contacts[row.contact_id]
+        if row.write.kind == "archive" and kept.state == "deleted" and kept.refs.get(row.write.side) == there:
+            kept.state = "active"
+            self.log.append(self.k.log.Entry("revive", row.contact_id, side=row.write.side))
 
     def _answered(self, row: Row, ref: str, found: bool = False) -> None:
         self._learn(row.write.side, ref, {**row.write.fields, **row.write.consent})

@@ -14,14 +14,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from state import codec
-from state.database import Values, among, insert
+from state.database import Values, insert
 from state.holds import AMBIGUOUS, HoldRow, Owner, by_owner, open_holds, settle_holds
+from state.last_words import hear
 from state.log import Appender, appending
 from state.plans import BIRTHS, Chunk, StoredPlan, StoredWrite
 from state.queries import CONTACTS
 from state.scope import Scope
 from state.statements import Connection
-from state.tables import CONTACT, OUTBOX, RECORD
+from state.tables import CONTACT, OUTBOX
 from syncline.errors import UsageError
 from syncline.plan import Hold
 from syncline.records import Side
@@ -39,14 +40,6 @@ _WHERE = " WHERE sync_id = :sync_id AND side = :side AND ref = :ref"
 _LINK = sa.text(f"UPDATE record SET contact_id = :contact_id, shadow = :shadow, {_SETTLED}{_WHERE}")
 _RELINK = sa.text(f"UPDATE record SET contact_id = :contact_id, {_SETTLED}{_WHERE}")
 _CLEAR = sa.text(f"UPDATE record SET {_SETTLED}{_WHERE}")
-_HEARD = (
-    sa.update(RECORD)
-    .where(RECORD.c.sync_id == sa.bindparam("s"), among(RECORD.c.contact_id, "ids"), RECORD.c.dirty == 1)
-    .where(RECORD.c.liveness == codec.LIVENESS_NO["merged"], RECORD.c.staged <= sa.bindparam("before"))
-    .values(dirty=0)
-)
-"""Records merged into these contacts' own have had their say."""
-
 _OUTBOX = insert(OUTBOX, ("sync_id", "run_id", "phase", "side", "contact_id", "kind", "ref", "key", "body"))
 
 
@@ -74,6 +67,7 @@ class Commits:
             batch = _Batch(scope, connection, log, run_id, now_us, staged)
             batch.add(chunk.stored, new_key)
             batch.save()
+            hear(connection, scope, [(plan.contact_id, plan.new, plan.refs) for plan in chunk.stored], staged)
 
 
 def _at(plan: StoredPlan, hold: Hold) -> Side:
@@ -101,8 +95,6 @@ class _Batch:
         keys = dict(zip((plan.contact_id for plan in made), new_key(len(made)), strict=True)) if made else {}
         ids = codec.dumps([plan.contact_id for plan in plans if not plan.new])
         known = {row.id: row for row in self._connection.execute(CONTACTS, {"s": self._scope.sync_id, "ids": ids})}
-        if known:
-            self._connection.execute(_HEARD, {"s": self._scope.sync_id, "ids": ids, "before": self._staged})
         refs = [ref for plan in plans if plan.new for ref in plan.refs.values()]
         holds = open_holds(self._connection, self._scope, [plan.contact_id for plan in plans if not plan.new], refs)
         for plan in plans:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from state import codec
 from state.database import among
 from state.holds import HoldRow, Owner, by_owner, open_holds
+from state.last_words import UNHEARD, strays
 from state.queries import CONTACTS, RECORDS, RECORDS_OF, records
 from state.scope import Scope
 from state.statements import Connection
@@ -110,10 +111,13 @@ class Contacts:
     def _fresh(self, connection: Connection, members: Sequence[dict[Side, Any]], next_id: int) -> list[Contact]:
         """New contacts, numbered in order, of unlinked records' rows."""
         holds = open_holds(connection, self._scope, (), [row.ref for member in members for row in member.values()])
+        merged = strays(
+            connection, self._scope, {(row.side, row.ref): next_id + n for n, member in enumerate(members) for row in member.values()}
+        )
         fresh = []
         for number, member in enumerate(members):
             sides = {side: side_state(row) for side, row in member.items()}
-            contact = Contact(next_id + number, sides)
+            contact = Contact(next_id + number, sides, losers=_losers(merged.get(next_id + number, ())))
             if holds:
                 held = by_owner(holds, [(side, row.ref) for side, row in member.items()])
                 contact = replace(contact, held=frozenset(row.field for row in held))
@@ -131,9 +135,10 @@ class Contacts:
             rows.setdefault(row.contact_id, []).append(row)
         holds = open_holds(connection, self._scope, ids)
         found = {row.id: row for row in connection.execute(CONTACTS, values)}
-        lost: dict[int, list[Any]] = {i: [row for row in rows.get(i, ()) if _merged(row) and row.dirty == 1] for i in ids}
+        merged = strays(connection, self._scope, {(row.side, row.ref): i for i in ids for row in rows.get(i, ())})
+        lost: dict[int, list[Any]] = {i: [row for row in rows.get(i, ()) if _merged(row) and row.dirty] + merged.get(i, []) for i in ids}
         for loser, winner in sorted(losers.items()):
-            lost[winner] += _left_behind(rows.get(loser, ()), _has_taken(rows.get(winner, ())))
+            lost[winner] += _left_behind(rows.get(loser, ()))
         return [_contact(found[i], rows.get(i, ()), lost[i], holds) for i in ids if i in found]
 
     def load_contact(self, contact_id: int) -> Contact | None:
@@ -201,19 +206,16 @@ def best(rows: Sequence[Any]) -> dict[Side, Any]:
     return {side: chosen[side] for side in SIDES if side in chosen}
 
 
-def _left_behind(rows: Sequence[Any], taken: bool) -> list[Any]:
-    """What a merged contact still has to say: its living record and, for as long as that lives, the merged one with its last words.
+def _left_behind(rows: Sequence[Any]) -> list[Any]:
+    """What a merged contact still has to say: its living record, and whatever nobody has heard yet, however dead it is by now.
 
-    Who opts out and is merged away between two polls has said so on the merged record alone. All of it, where its living record was just
-    taken from it: what was said at the one that is gone was agreed with that one.
+    Who opts out and is merged away between two polls has said so on the merged record alone, and the survivor may be dead for a while too.
     """
-    living = [row for row in rows if row.liveness == codec.LIVE]
-    return list(rows) if taken else living and [*living, *filter(_merged, rows)]
+    return [row for row in rows if row.liveness == codec.LIVE or row.dirty == UNHEARD]
 
 
-def _has_taken(rows: Sequence[Any]) -> bool:
-    """Whether one side's record is new to this contact. After a change of mapping neither side has a base."""
-    return [row.shadow is None for row in best(rows).values()].count(True) == 1
+def _losers(rows: Sequence[Any]) -> dict[Side, tuple[SideState, ...]]:
+    return {side: states for side in SIDES if (states := tuple(side_state(row) for row in rows if SIDES[row.side] == side))}
 
 
 def _merged(row: Any) -> bool:
@@ -229,6 +231,6 @@ def _contact(row: Any, records: Sequence[Any], lost: Sequence[Any], holds: dict[
         state=row.state,
         view=view,
         agreed_us=codec.times(row.agreed_us, view, f"{where}, agreed_us"),
-        losers={side: states for side in SIDES if (states := tuple(side_state(r) for r in lost if SIDES[r.side] == side))},
+        losers=_losers(lost),
         held=frozenset(hold.field for hold in holds.get(row.id, ())),
     )

@@ -36,7 +36,7 @@ _WAITING = 2
 _MANY = sa.text("SELECT 1 FROM record WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL LIMIT :limit")
 _AGAIN = sa.text(
     "UPDATE record SET dirty = 1 FROM hold AS h WHERE h.sync_id = :s AND h.open = 1 AND h.contact_id IS NULL"
-    " AND record.sync_id = :s AND record.side = h.side AND record.ref = h.ref AND record.dirty = 2"
+    " AND record.sync_id = :s AND record.side = h.side AND record.ref = h.ref AND record.dirty = 2 AND record.liveness <> 3"
 )
 _PAGE = sa.text(
     "SELECT MIN(ref), MAX(ref) FROM (SELECT ref FROM record WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL AND side = :side"
@@ -44,7 +44,7 @@ _PAGE = sa.text(
 )
 _UNPAIR = sa.text("UPDATE record SET pair_ref = NULL WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL AND pair_ref IS NOT NULL")
 _DEAD = sa.text("UPDATE record SET dirty = 0 WHERE sync_id = :s AND dirty = 1 AND contact_id IS NULL AND liveness <> 0")
-# A merged contact is never decided itself: what happens to its records is its winner's affair.
+# A merged contact is never decided itself: what happens to its records is its winner's affair, who has not heard of it yet.
 _WINNERS = (
     sa.text(
         "UPDATE record SET dirty = 1 WHERE sync_id = :s AND liveness <> 3 AND contact_id IN (SELECT c.merged_into FROM record AS r"
@@ -52,7 +52,7 @@ _WINNERS = (
         " WHERE r.sync_id = :s AND r.dirty = 1 AND r.contact_id IS NOT NULL AND c.merged_into IS NOT NULL)"
     ),
     sa.text(
-        "UPDATE record SET dirty = 0 WHERE sync_id = :s AND dirty = 1 AND contact_id IN"
+        "UPDATE record SET dirty = 2 WHERE sync_id = :s AND dirty = 1 AND contact_id IN"
         " (SELECT id FROM contact WHERE sync_id = :s AND merged_into IS NOT NULL)"
     ),
 )

@@ -32,11 +32,11 @@ _MISSING = sa.text(
     " AND v.ref = r.merged_into) ORDER BY 1"
 )
 _ABSORB = sa.text(
-    "UPDATE record SET liveness = 3, merged_into = :into, dirty = 0, pair_ref = NULL WHERE sync_id = :s AND side = :side AND ref = :ref"
+    "UPDATE record SET liveness = 3, merged_into = :into, dirty = 2, pair_ref = NULL WHERE sync_id = :s AND side = :side AND ref = :ref"
 )
-# It stays open until the winner's next plan is committed: what it said last counts for the winner, once.
+# It waits (dirty 2) until a plan of the winner is committed that heard it: what it said last counts for the winner, once.
 _HEAR = sa.text(
-    "UPDATE record SET contact_id = :contact, dirty = 1 WHERE sync_id = :s AND side = :side AND ref = :ref"
+    "UPDATE record SET contact_id = :contact WHERE sync_id = :s AND side = :side AND ref = :ref"
     " AND (contact_id IS NULL OR contact_id = :contact)"
 )
 # The base goes along: what the merge left as it was is no change, and what the other side edited meanwhile is one. But of a record that an
@@ -52,7 +52,7 @@ _OWNER = sa.text("SELECT contact_id FROM record WHERE sync_id = :s AND side = :s
 _MERGED = (
     sa.text("UPDATE contact SET state = 'merged', merged_into = :winner WHERE sync_id = :s AND id = :loser"),
     sa.text("UPDATE contact SET merged_into = :winner WHERE sync_id = :s AND merged_into = :loser"),
-    sa.text("UPDATE record SET dirty = 0 WHERE sync_id = :s AND contact_id = :loser"),
+    sa.text("UPDATE record SET dirty = 2 WHERE sync_id = :s AND contact_id = :loser"),
 )
 _DIRTY = sa.text("UPDATE record SET dirty = 1, retry_at_us = NULL WHERE sync_id = :s AND contact_id = :contact AND liveness <> 3")
 

@@ -15,8 +15,8 @@ from state.database import Database
 from state.tables import SQLModel
 from syncline.errors import UsageError
 
-HEAD = "0001"
-KNOWN = ("0001",)
+HEAD = "0002"
+KNOWN = ("0001", "0002")
 
 
 _STAMP = (

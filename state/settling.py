@@ -18,6 +18,7 @@ from state import codec, echoes
 from state.database import Row, Values, among, upsert
 from state.echoes import Settled, shadow_of
 from state.holds import open_hold, open_holds
+from state.last_words import tell
 from state.log import Appender, appending, contact_keys, sealed
 from state.outbox import OutboxRow
 from state.queries import RECORDS, RECORDS_OF, records
@@ -238,6 +239,8 @@ class _Batch:
         for side, refs in self._as_seen.items():
             if refs:
                 self._connection.execute(_AS_SEEN, {"s": self._scope.sync_id, "at": side, "refs": codec.dumps(refs)})
+        born = [settled.row.contact_id for settled in self._settled if settled.row.kind == "create" and settled.result == APPLIED]
+        tell(self._connection, self._scope, [contact for contact in born if contact not in self._plain])
         for side, ids in self._born.items():
             if ids:
                 self._connection.execute(_BORN, {"s": self._scope.sync_id, "at": side, "ids": codec.dumps(ids)})
@@ -269,6 +272,8 @@ class _Batch:
         """An archive that was not carried out leaves its contact alive: else nobody tries again, and what people deleted may come back."""
         keys = contact_keys(self._connection, self._scope, [row.contact_id for row in rows]) if rows else {}
         for row in rows:
+            if not any(record["ref"] == row.ref for record in self._of.get(row.contact_id, ())):
+                continue  # a loser's record, not its own
             before, after, entry = _UNDO[row.kind]
             values = {"s": self._scope.sync_id, "contact": row.contact_id, "before": before, "after": after}
             if self._connection.execute(_UNDONE, values).rowcount:

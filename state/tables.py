@@ -71,7 +71,8 @@ class MappingVersion(SQLModel, table=True):
 
 
 class Record(SQLModel, table=True):
-    """One record of one side. `seen`: the newest observation; `shadow`: what was last agreed. `dirty`: 1 decide, 2 ambiguous, 0 rest.
+    """One record of one side. `seen`: the newest observation; `shadow`: what was last agreed. `dirty`: 1 decide, 0 rest, 2 wait: ambiguous,
+    or merged away and not heard yet.
 
     `staged`: the staging that last touched it, so that a plan approved later cannot clear a newer one. `pair_ref`: its match across.
     """
@@ -79,6 +80,7 @@ class Record(SQLModel, table=True):
     __table_args__ = (
         Index("ix_record_contact", "sync_id", "contact_id", **_where("contact_id IS NOT NULL")),
         Index("ix_record_dirty", "sync_id", "contact_id", "side", "ref", **_where("dirty = 1")),
+        Index("ix_record_unheard", "sync_id", "side", "merged_into", **_where("dirty = 2")),
         Index("ix_record_key_1", "sync_id", "key_1", **_where("key_1 IS NOT NULL")),
         Index("ix_record_key_2", "sync_id", "key_2", **_where("key_2 IS NOT NULL")),
         # What a poll asks of nearly every record, without touching its fat row.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from syncline.conflict import TITLE
-from syncline.draft import Draft, changed_at, finish, hold_field
+from syncline.draft import Draft, changed_at, finish, hold_field, merged_opt_out
 from syncline.errors import Recovery, SyncError
 from syncline.log import Entry
 from syncline.mapping import CompiledMapping, Field, Route
@@ -87,6 +87,8 @@ def _unborn(mapping: CompiledMapping, draft: Draft, source: Side) -> Hold | None
 def _create_special(route: Route, value: Value, draft: Draft, source: Side, traits: Traits) -> None:
     """What is no plain value on its way: it is told by the other side alone, or is consent, never wider than proved."""
     field_, target = route.field, other(source)
+    if merged_opt_out(field_, draft.contact):
+        value = field_.rule.order[-1]
     if value is not MISSING and not is_blank(value):
         draft.view[field_.name] = value
     if route.put is None:

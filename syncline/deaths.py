@@ -102,18 +102,18 @@ def undelete(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, tr
     if not may_be_ours(mapping, alive):
         reason = f"it is live again in {TITLE[alive]}, and the mapping does not bring back what went in {TITLE[dead]}"
         draft.holds.append(Hold("CannotRestore", reason, "", dead))
-        return finish(draft, contact.state)
+        return finish(draft, contact.state, bury_losers(mapping, draft, traits))
     if state.liveness != "archived" or not traits[dead].can_restore:
         reason = f"it is live again in {TITLE[alive]}, and {TITLE[dead]} cannot bring its record back"
         draft.holds.append(Hold("CannotRestore", reason, "", dead))
-        return finish(draft, contact.state)
+        return finish(draft, contact.state, bury_losers(mapping, draft, traits))
     try:
-        consent = _consent_at_return(mapping, contact, alive, dead)
+        consent = _consent_at_return(mapping, draft, alive, dead)
     except SyncError as error:
         if error.recovery is not Recovery.HOLD:
             raise
         draft.holds.append(Hold(type(error).__name__, str(error), "", dead))
-        return finish(draft, contact.state)
+        return finish(draft, contact.state, bury_losers(mapping, draft, traits))
     reason = f"it is live again in {TITLE[alive]}"
     draft.entries.append(Entry("restore", contact.contact_id, None, alive, contact.sides[alive].ref, reason=reason, to=(dead,)))
     draft.count("updates")
@@ -124,8 +124,9 @@ def undelete(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, tr
     return finish(draft, "active", [write])
 
 
-def _consent_at_return(mapping: CompiledMapping, contact: Contact, alive: Side, dead: Side) -> dict[str, Any]:
-    """The consent it had, or said before it went; a restriction that its partner shows by now goes first."""
+def _consent_at_return(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side) -> dict[str, Any]:
+    """The consent it had, or said before it went; a restriction that its partner shows by now, or that was agreed, goes first."""
+    contact = draft.contact
     agreed, said = dict(contact.sides[dead].shadow or {}), contact.sides[dead].seen
     consent: dict[str, Any] = {}
     for field_ in mapping.fields:
@@ -137,6 +138,8 @@ def _consent_at_return(mapping: CompiledMapping, contact: Contact, alive: Side, 
         consent.update({name: shadow[name] for name in field_.lenses[dead].names if name in shadow})
         theirs = read_field(field_, dead, shadow)[0]
         shown = read_field(field_, alive, contact.sides[alive].seen)[0]
+        if order and draft.view.get(field_.name) == order[-1]:
+            shown = order[-1]
         if field_.may_write(dead) and _restriction(order, shown) > _restriction(order, theirs):
             consent.update(field_.lenses[dead].put(shown, shadow))
     return consent

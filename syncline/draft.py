@@ -12,7 +12,7 @@ from syncline.conflict import Evidence, Grade
 from syncline.errors import Recovery, SyncError
 from syncline.log import Entry
 from syncline.mapping import Field
-from syncline.merge import Decision
+from syncline.merge import Decision, read_field
 from syncline.plan import Contact, ContactPlan, Hold, SideState, Traits, Write
 from syncline.records import MISSING, SIDES, Native, Proof, Side, Value, is_blank, other
 
@@ -212,6 +212,13 @@ def changed_at(names: tuple[str, ...], state: SideState, traits: Traits) -> tupl
     if at_us is None:
         return None, "none"
     return at_us - traits.offset_us, "field" if stamps else "record"
+
+
+def merged_opt_out(field_: Field, contact: Contact) -> bool:
+    """Whether a record that was merged away had opted out: that counts as the survivor's own."""
+    order = field_.rule.order
+    said = (read_field(field_, side, loser.seen)[0] for side, losers in contact.losers.items() for loser in losers)
+    return field_.consent and bool(order) and order[-1] in said
 
 
 def place(order: tuple[str, ...], value: Value) -> int:

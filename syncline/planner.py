@@ -22,7 +22,7 @@ from dataclasses import replace
 from syncline.births import create
 from syncline.conflict import Dispute, Evidence, granted
 from syncline.deaths import DEAD, archive, bury_losers, died, undelete
-from syncline.draft import Draft, evidence_for, finish, hold_field, keep_base, place, settle, updates
+from syncline.draft import Draft, changed_at, evidence_for, finish, hold_field, keep_base, merged_opt_out, place, settle, updates
 from syncline.log import Entry
 from syncline.mapping import CompiledMapping, Field
 from syncline.merge import Decision, Values, impose, merge_field, read_field
@@ -30,6 +30,8 @@ from syncline.plan import Contact, ContactPlan, Hold, Traits
 from syncline.records import MISSING, SIDES, Native, Side, Value, is_blank, other
 
 __all__ = ["Traits", "plan_contact"]
+
+MERGED_OPT_OUT = "a record that was merged into this one had opted out"
 
 
 def plan_contact(mapping: CompiledMapping, contact: Contact, traits: Mapping[Side, Traits]) -> ContactPlan:
@@ -39,6 +41,8 @@ def plan_contact(mapping: CompiledMapping, contact: Contact, traits: Mapping[Sid
     draft = Draft(contact)
     if contact.state in ("merged", "erased"):
         return finish(draft, contact.state)
+    if dead and len(contact.sides) == 2:
+        _hear(mapping, draft, traits)
     if len(live) == 2:
         return _merge(mapping, draft, traits)
     if len(live) == 1 and not dead:
@@ -50,7 +54,7 @@ def plan_contact(mapping: CompiledMapping, contact: Contact, traits: Mapping[Sid
     if contact.state == "active":
         draft.entries.append(Entry("archive", contact.contact_id, reason="both records are gone"))
         return finish(draft, "deleted", bury_losers(mapping, draft, traits))
-    return finish(draft, contact.state, bury_losers(mapping, draft, traits) if contact.state == "unlinked" else ())
+    return finish(draft, contact.state, bury_losers(mapping, draft, traits) if contact.state in ("deleted", "unlinked") else ())
 
 
 # ---------------------------------------------------------------- both live
@@ -60,6 +64,8 @@ def _merge(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]
     contact, linking = draft.contact, draft.contact.state != "active"
     native = {side: contact.sides[side].seen for side in SIDES}
     if not _in_scope(mapping, native):
+        if contact.state != "new":
+            _hear(mapping, draft, traits)
         return _left_scope(mapping, draft, native, traits) if contact.state == "active" else finish(draft, contact.state)
     if linking:
         refs = {side: contact.sides[side].ref for side in SIDES}
@@ -67,6 +73,8 @@ def _merge(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]
         draft.count("links")
     for field_ in mapping.fields:
         _merge_one(field_, draft, native, traits, linking=linking)
+    if contact.state != "new":
+        _hear(mapping, draft, traits)
     if linking and contact.state == "new":
         draft.entries[0] = _with_view(draft.entries[0], draft.view)
     return finish(draft, "active", updates(draft, native, traits) + bury_losers(mapping, draft, traits))
@@ -147,11 +155,24 @@ def _restricted(
 ) -> Decision | None:
     """The opt-outs of records that were merged away count as the survivor's own; what lies short of one (a bounce) was theirs alone."""
     order = field_.rule.order
-    lost = [read_field(field_, side, loser.seen)[0] for side, losers in contact.losers.items() for loser in losers]
     current = decision.value if decision is not None and not decision.held else max(now.values(), key=lambda v: place(order, v))
-    if not order or order[-1] not in lost or current == order[-1] or MISSING in now.values():
+    if not merged_opt_out(field_, contact) or current == order[-1] or MISSING in now.values():
         return decision
-    return impose(field_, order[-1], "a record that was merged into this one had opted out", now, native)
+    return impose(field_, order[-1], MERGED_OPT_OUT, now, native)
+
+
+def _hear(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]) -> None:
+    """The opt-out of a record that was merged away is agreed where no merge carries it, too: heard once, it stands till both tell it."""
+    contact = draft.contact
+    for field_ in mapping.fields:
+        before, order = draft.view.get(field_.name), field_.rule.order
+        if merged_opt_out(field_, contact) and before != order[-1]:
+            lost = [(side, loser) for side, losers in contact.losers.items() for loser in losers]
+            times = [changed_at(field_.lenses[side].names, loser, traits[side])[0] for side, loser in lost]
+            draft.agreed_us[field_.name] = max(at or 0 for at in (*times, contact.agreed_us.get(field_.name)))
+            draft.view[field_.name] = order[-1]
+            entry = Entry("change", contact.contact_id, field_.name, None, None, before, order[-1], field_.rule.name, reason=MERGED_OPT_OUT)
+            draft.entries.append(entry)
 
 
 def _untold(field_: Field, contact: Contact, decision: Decision | None, d: Dispute, native: Mapping[Side, Native]) -> Decision | None:

@@ -258,7 +258,7 @@ def test_a_database_of_a_newer_version(busy: World, caplog: pytest.LogCaptureFix
     spoil(busy, "UPDATE alembic_version SET version_num = '9999'")
     refused(busy, UsageError, "newer", "upgrade Syncline")
     unchanged(busy)
-    spoil(busy, "UPDATE alembic_version SET version_num = '0001'")
+    spoil(busy, "UPDATE alembic_version SET version_num = '0002'")
     recovers(busy, caplog)
 
 

@@ -51,6 +51,8 @@ class LateWorld(World):
     """(side, person) of every record that the engine made."""
     moved: set[tuple[str, str]] = field(default_factory=set)
     """Records that an answer showed otherwise than they were decided on, and not by our own write: their base waits for the next round."""
+    heard: set[tuple[str, str]] = field(default_factory=set)
+    """Records that were merged away, or whose contact was, and whose last words a contact with both sides has taken in."""
     deleted: frozenset[str] = frozenset()
     """People whom somebody deleted, and nobody brought back."""
 
@@ -63,6 +65,7 @@ class LateWorld(World):
             polled={side: dict(records) for side, records in self.polled.items()},
             outbox=list(self.outbox),
             moved=set(self.moved),
+            heard=set(self.heard),
             person=dict(self.person),
         )
 
@@ -158,6 +161,27 @@ class LateWorld(World):
         own, theirs = (self.known[far][ref].liveness if (ref := one.refs.get(far)) else "" for one in (kept, lost))
         parted = kept.state in ("deleted", "unlinked") or own != ""
         return parted and own not in ("live", "merged") and theirs == "live"
+
+    def commit(self, contact_id: int, plan: Any) -> tuple[Any, ...]:
+        kept = self.contacts[contact_id]
+        if len(kept.refs) == 2:
+            self.heard |= {(side, lost.ref) for side, losers in self._losers(kept).items() for lost in losers}
+        return super().commit(contact_id, plan)
+
+    def _losers(self, kept: Kept) -> dict[str, tuple[Any, ...]]:
+        """Those that live, and those that nobody has heard; of a contact that is new, what was merged into its records before."""
+        refs = {side: [*kept.losers.get(side, ())] for side in SIDES}
+        owned = {(side, ref) for one in self.contacts.values() for side, ref in one.refs.items()}
+        for (side, ref), into in self.into.items():
+            lost = self.known[side].get(ref)
+            stray = lost is not None and lost.liveness == "merged" and (side, ref) not in owned
+            if stray and kept.refs.get(side) == into and ref not in refs[side]:
+                refs[side].append(ref)
+        losers = {side: tuple(self._state(side, ref, None) for ref in theirs) for side, theirs in refs.items()}
+        return {
+            side: tuple(lost for lost in theirs if lost.liveness == "live" or (side, lost.ref) not in self.heard)
+            for side, theirs in losers.items()
+        }
 
     @staticmethod
     def _hear(kept: Kept, side: str, ref: str) -> None:

@@ -161,8 +161,11 @@ def _still_out(state: State, side: str, ref: str) -> frozenset[tuple[str, str]]:
     world = state.world
     linked = [set(kept.refs.items()) for kept in world.contacts.values() if kept.state == "active" and kept.refs.get(side) == ref]
     theirs = linked[0] if linked else {(side, ref)}
+    heard = {
+        (at, lost) for kept in world.contacts.values() if kept.refs.get(side) == ref for at in SIDES for lost in kept.losers.get(at, ())
+    }
     says = [world.vendors[one][each].fields["consent"] for one, each in theirs]
-    return state.out if "out" in says else state.out - theirs
+    return state.out if "out" in says else state.out - theirs - (heard & world.heard)
 
 
 def _made_twice(state: State) -> Iterator[State]:
@@ -216,7 +219,7 @@ def _look(state: State) -> Any:
     ]
     kept = [(number, one.state, str(one.refs), str(one.shadows), str(one.view), str(one.losers)) for number, one in world.contacts.items()]
     waiting = [(row.contact_id, row.sending, str(row.write)) for row in world.outbox]
-    rest = (state.left, state.out, world.deleted, world.made, frozenset(world.moved), tuple(sorted(state.said)))
+    rest = (state.left, state.out, world.deleted, world.made, frozenset(world.moved), frozenset(world.heard), tuple(sorted(state.said)))
     return hash((rest, tuple(records), tuple(kept), tuple(waiting)))
 
 

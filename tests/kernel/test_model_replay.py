@@ -18,6 +18,16 @@ DEFECTS = {
     "an index that had not heard of our own archive brought a record back": (
         "marketing only", "delete crm1", "round dies at 1", "round both late", "undelete crm1", "round marketing late", "round",
     ),
+    "an opt-out merged into somebody who was away was heard by nobody": (
+        "linked", "merge crm2 into crm1", "delete crm1", "opt out marketing2", "round dies at 0", "round", "undelete crm1", "round",
+    ),
+    "an opt-out on a record without a contact was lost with it": (
+        "crm only", "opt out crm2", "made crm2b", "round dies at -1", "merge crm2 into crm2b", "round", "round",
+    ),
+    "an archive of a loser that failed brought its survivor back to life": (
+        "linked", "merge crm2 into crm1", "delete crm1", "round dies at -1", "opt out marketing2", "round both late", "undelete crm1",
+        "round",
+    ),
 }  # fmt: skip
 
 

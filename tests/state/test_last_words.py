@@ -1,4 +1,4 @@
-"""What a record said just before it was merged away is heard when its survivor is decided next, once: an opt-out must not be lost."""
+"""What a record said just before it was merged away is heard by its survivor, once: an opt-out must not be lost."""
 
 from __future__ import annotations
 
@@ -43,3 +43,26 @@ def test_a_record_that_never_was_a_contact(sync: SyncStore, planned_before: int)
     assert again is not None and not again.losers
     assert (decide(sync), sync.merges()) == ([], [])
     assert sync.verify().problems == ()
+
+
+def test_a_contact_merged_with_its_partner_dead(sync: SyncStore) -> None:
+    linked(sync, "ann"), linked(sync, "bob")
+    sync.stage("marketing", [seen("m-bob", "bob", at_us=150, liveness="archived")])
+    commit(sync, sync.begin_run("sync", 1), [plan_for(contact) for contact in decide(sync)])
+    merge_into_ann(sync)
+    [contact] = decide(sync)
+    assert heard(contact) == [LAST["name"]]
+    commit(sync, sync.begin_run("sync", 2), [plan_for(contact)])
+    again = sync.load_contact(contact.contact_id)
+    assert again is not None and not again.losers
+
+
+def test_a_record_merged_into_one_that_nobody_is_linked_to(sync: SyncStore) -> None:
+    sync.stage("crm", [seen("c-ann"), seen("c-bob", "bob")])
+    merge_into_ann(sync)
+    sync.match_records(60, None)
+    [contact] = decide(sync)
+    assert (contact.state, heard(contact)) == ("new", [LAST["name"]])
+    commit(sync, sync.begin_run("sync", 2), [plan_for(contact)])
+    alone = sync.load_contact(contact.contact_id)
+    assert alone is not None and heard(alone) == [LAST["name"]], "it waits until there is somebody across to tell"

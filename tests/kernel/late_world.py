@@ -100,7 +100,7 @@ class LateWorld(World):
         self.moved.clear()
         plans = [(contact_id, self.plan(contact_id)) for contact_id in sorted(self.contacts)]
         self.outbox = [Row(contact_id, write) for contact_id, plan in plans for write in self.commit(contact_id, plan)]
-        self.outbox.sort(key=lambda row: (row.batch, row.write.kind))
+        self.outbox.sort(key=lambda row: (row.batch, row.write.kind != "create", row.write.kind))
         return sent + self._send(dies_at)
 
     def _poll(self, side: str, late: bool) -> None:
@@ -262,7 +262,7 @@ class LateWorld(World):
 
     def _confirm(self, kept: Kept, write: Any) -> None:
         far = FAR[write.side]
-        if (far, kept.refs.get(far, "")) not in self.moved:
+        if write.shown or (far, kept.refs.get(far, "")) not in self.moved:
             super()._confirm(kept, write)
 
     def _as_expected(self, write: Any, record: Shown) -> bool:

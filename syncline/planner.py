@@ -164,7 +164,7 @@ def _restricted(
 def _hear(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]) -> None:
     """The opt-out of a record that was merged away is agreed where no merge carries it, too: heard once, it stands till both tell it."""
     contact = draft.contact
-    for field_ in mapping.fields:
+    for field_ in mapping.fields if contact.losers else ():
         before, order = draft.view.get(field_.name), field_.rule.order
         if merged_opt_out(field_, contact) and before != order[-1]:
             lost = [(side, loser) for side, losers in contact.losers.items() for loser in losers]

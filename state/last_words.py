@@ -26,6 +26,8 @@ _waiting = RECORD.c.dirty == sa.literal_column(str(UNHEARD))  # in the statement
 _here = RECORD.c.sync_id == sa.bindparam("s")
 _STRAY = (_here, RECORD.c.side == sa.bindparam("at"), among(RECORD.c.merged_into, "refs"), _waiting, RECORD.c.contact_id.is_(None))
 _STRAYS = sa.select(RECORD).where(*_STRAY)
+_MERGED = RECORD.c.liveness == codec.LIVENESS_NO["merged"]
+_ANYBODY = sa.select(RECORD.c.ref).where(_here, _waiting, sa.or_(_MERGED, RECORD.c.contact_id.is_not(None))).limit(1)
 
 _survivor = RECORD.alias()
 _owner = sa.select(_survivor.c.contact_id).where(
@@ -39,21 +41,24 @@ _HEARD = tuple(
     .where(_here, whose, RECORD.c.dirty != 0, RECORD.c.staged <= sa.bindparam("before"))
     .values(dirty=sa.bindparam("wait", type_=sa.SmallInteger))
     for whose in (
-        sa.and_(among(RECORD.c.contact_id, "ids"), RECORD.c.liveness == codec.LIVENESS_NO["merged"]),
+        sa.and_(among(RECORD.c.contact_id, "ids"), _MERGED),
         RECORD.c.contact_id.in_(_ended),
     )
 )
-_TELL = sa.text(
-    "UPDATE record SET dirty = 1 WHERE sync_id = :s AND contact_id = :contact AND liveness = 0 AND EXISTS (SELECT 1 FROM record AS m"
-    " WHERE m.sync_id = :s AND m.dirty = 2 AND (m.contact_id = :contact"
-    " OR m.contact_id IN (SELECT c.id FROM contact AS c WHERE c.sync_id = :s AND c.merged_into = :contact)))"
+_said = RECORD.alias()
+_of_theirs = sa.select(CONTACT.c.id).where(CONTACT.c.sync_id == RECORD.c.sync_id, CONTACT.c.merged_into == RECORD.c.contact_id)
+_unheard = sa.exists().where(
+    _said.c.sync_id == RECORD.c.sync_id,
+    _said.c.dirty == sa.literal_column(str(UNHEARD)),
+    sa.or_(_said.c.contact_id == RECORD.c.contact_id, _said.c.contact_id.in_(_of_theirs)),
 )
+_TELL = sa.update(RECORD).where(_here, among(RECORD.c.contact_id, "ids"), RECORD.c.liveness == codec.LIVE, _unheard).values(dirty=1)
 
 
 def strays(connection: Connection, scope: Scope, refs: Mapping[tuple[int, str], int]) -> dict[int, list[Any]]:
     """By contact: what was merged into its records (`refs`: side's number and ref → contact) before they had one."""
     found: dict[int, list[Any]] = {}
-    for at in codec.SIDE_NO.values():
+    for at in codec.SIDE_NO.values() if _anybody_waits(connection, scope) else ():
         values = {"s": scope.sync_id, "at": at, "refs": codec.dumps([ref for side, ref in refs if side == at])}
         for row in records(connection, _STRAYS, values):
             found.setdefault(refs[at, row.merged_into], []).append(row)
@@ -63,7 +68,7 @@ def strays(connection: Connection, scope: Scope, refs: Mapping[tuple[int, str], 
 def hear(connection: Connection, scope: Scope, plans: Sequence[tuple[int, bool, Mapping[Side, str]]], staged: int) -> None:
     """These plans (contact, new, refs) are committed, on what was staged by then."""
     adopted = 0
-    for side, at in codec.SIDE_NO.items():
+    for side, at in codec.SIDE_NO.items() if _anybody_waits(connection, scope) else ():
         refs = codec.dumps([refs[side] for _, _, refs in plans if side in refs])
         adopted += connection.execute(_ADOPT, {"s": scope.sync_id, "at": at, "refs": refs}).rowcount
     for wait in (0, UNHEARD):
@@ -72,6 +77,12 @@ def hear(connection: Connection, scope: Scope, plans: Sequence[tuple[int, bool, 
             connection.execute(statement, {"s": scope.sync_id, "ids": codec.dumps(ids), "before": staged, "wait": wait})
 
 
+def _anybody_waits(connection: Connection, scope: Scope) -> bool:
+    """Nearly always nobody does, and a page has thousands of records to ask about. Who is ambiguous waits for something else."""
+    return connection.execute(_ANYBODY, {"s": scope.sync_id}).first() is not None
+
+
 def tell(connection: Connection, scope: Scope, born: Sequence[int]) -> None:
     """These contacts have somebody across by now: what waits for that is heard next."""
-    scope.db.many(connection, _TELL, [{"s": scope.sync_id, "contact": contact} for contact in born])
+    if born and _anybody_waits(connection, scope):
+        connection.execute(_TELL, {"s": scope.sync_id, "ids": codec.dumps(born)})

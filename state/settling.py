@@ -240,7 +240,7 @@ class _Batch:
             if refs:
                 self._connection.execute(_AS_SEEN, {"s": self._scope.sync_id, "at": side, "refs": codec.dumps(refs)})
         born = [settled.row.contact_id for settled in self._settled if settled.row.kind == "create" and settled.result == APPLIED]
-        tell(self._connection, self._scope, [contact for contact in born if contact not in self._plain])
+        tell(self._connection, self._scope, born)
         for side, ids in self._born.items():
             if ids:
                 self._connection.execute(_BORN, {"s": self._scope.sync_id, "at": side, "ids": codec.dumps(ids)})

@@ -157,9 +157,12 @@ def _edits(state: State, side: str) -> Iterator[State]:
 
 
 def _still_out(state: State, side: str, ref: str) -> frozenset[tuple[str, str]]:
-    """Once neither the record nor its partner says it any more, each taken back by hand, there is nothing left to defend."""
+    """Once neither the record nor its partner says it any more, each taken back by hand, there is nothing left to defend.
+
+    Nor what the two were told by who was merged into them.
+    """
     world = state.world
-    linked = [set(kept.refs.items()) for kept in world.contacts.values() if kept.state == "active" and kept.refs.get(side) == ref]
+    linked = [set(kept.refs.items()) for kept in world.contacts.values() if kept.state != "merged" and kept.refs.get(side) == ref]
     theirs = linked[0] if linked else {(side, ref)}
     heard = {
         (at, lost) for kept in world.contacts.values() if kept.refs.get(side) == ref for at in SIDES for lost in kept.losers.get(at, ())

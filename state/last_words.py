@@ -47,10 +47,12 @@ _HEARD = tuple(
 )
 _said = RECORD.alias()
 _of_theirs = sa.select(CONTACT.c.id).where(CONTACT.c.sync_id == RECORD.c.sync_id, CONTACT.c.merged_into == RECORD.c.contact_id)
-_unheard = sa.exists().where(
-    _said.c.sync_id == RECORD.c.sync_id,
-    _said.c.dirty == sa.literal_column(str(UNHEARD)),
-    sa.or_(_said.c.contact_id == RECORD.c.contact_id, _said.c.contact_id.in_(_of_theirs)),
+_unheard = sa.or_(
+    # `+ 0`: looked up by their contact, not among all who wait
+    *(
+        sa.exists().where(_said.c.sync_id == RECORD.c.sync_id, _said.c.dirty + 0 == UNHEARD, whose)
+        for whose in (_said.c.contact_id == RECORD.c.contact_id, _said.c.contact_id.in_(_of_theirs))
+    )
 )
 _TELL = sa.update(RECORD).where(_here, among(RECORD.c.contact_id, "ids"), RECORD.c.liveness == codec.LIVE, _unheard).values(dirty=1)
 

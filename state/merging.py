@@ -34,7 +34,7 @@ _MISSING = sa.text(
 _ABSORB = sa.text(
     "UPDATE record SET liveness = 3, merged_into = :into, dirty = 2, pair_ref = NULL WHERE sync_id = :s AND side = :side AND ref = :ref"
 )
-# It waits (dirty 2) until a plan of the winner is committed that heard it: what it said last counts for the winner, once.
+# It is the winner's from now on, also for an erasure; it waits (dirty 2) until a plan of the winner that heard it is committed.
 _HEAR = sa.text(
     "UPDATE record SET contact_id = :contact WHERE sync_id = :s AND side = :side AND ref = :ref"
     " AND (contact_id IS NULL OR contact_id = :contact)"

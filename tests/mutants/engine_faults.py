@@ -124,7 +124,6 @@ ENGINE_FAULTS = [
     Fault("what a permission brings back is buried unjudged", "flows.recheck", '    if row.kind == "archive" and any(', "    if False and any("),
     Fault("who was linked meanwhile is made all the same", "flows.recheck", "sender.context.sync.standing(sender.side, [row.contact_id for row in unsure]) if unsure else frozenset()", "frozenset()"),
     Fault("a survivor whose partner is gone stays with it", "state.merging", "_parted(states.get(own), far.get(own))", "False"),
-    Fault("a survivor that changes its contact forgets what was said", "state.contacts", "return list(rows) if taken else", "return []  if False else"),
     Fault("a refused create whose second try had no answer is decided anew", PUSH, "if done and done.result == APPLIED else done", "if done and done.result == APPLIED else done or Settled(row, 'moved')"),
     Fault("a round that has not polled makes people", "flows.round", 'births=report.kind != "retry"', "births=True"),
     Fault("who is about to be archived is linked", "state.matching", "sa.or_(partner, closed, pending)", "sa.or_(partner, closed)"),

@@ -33,6 +33,7 @@ def test_a_record_that_never_was_a_contact(sync: SyncStore, planned_before: int)
     ann = linked(sync, "ann")
     sync.stage("crm", [seen("c-bob", "bob")])
     merge_into_ann(sync)
+    assert sync.contact_by("crm", "c-bob") == ann, "erased with her, whatever is decided by then"
     for _ in range(planned_before):
         decide(sync)
         merge_into_ann(sync)

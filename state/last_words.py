@@ -46,15 +46,18 @@ _HEARD = tuple(
     )
 )
 _said = RECORD.alias()
-_of_theirs = sa.select(CONTACT.c.id).where(CONTACT.c.sync_id == RECORD.c.sync_id, CONTACT.c.merged_into == RECORD.c.contact_id)
-_unheard = sa.or_(
-    # `+ 0`: looked up by their contact, not among all who wait
-    *(
-        sa.exists().where(_said.c.sync_id == RECORD.c.sync_id, _said.c.dirty + 0 == UNHEARD, whose)
-        for whose in (_said.c.contact_id == RECORD.c.contact_id, _said.c.contact_id.in_(_of_theirs))
-    )
+_waited_for = (
+    sa.select(sa.func.coalesce(CONTACT.c.merged_into, CONTACT.c.id))
+    .where(_said.c.sync_id == sa.bindparam("s"), _said.c.dirty == sa.literal_column(str(UNHEARD)))
+    # Either side: else SQLite looks among all who are linked, not among those who wait.
+    .where(sa.or_(*(_said.c.side == sa.literal_column(str(at)) for at in codec.SIDE_NO.values())))
+    .where(CONTACT.c.sync_id == _said.c.sync_id, CONTACT.c.id == _said.c.contact_id)
 )
-_TELL = sa.update(RECORD).where(_here, among(RECORD.c.contact_id, "ids"), RECORD.c.liveness == codec.LIVE, _unheard).values(dirty=1)
+_TELL = (
+    sa.update(RECORD)
+    .where(_here, among(RECORD.c.contact_id, "ids"), RECORD.c.liveness == codec.LIVE, RECORD.c.contact_id.in_(_waited_for))
+    .values(dirty=1)
+)
 
 
 def strays(connection: Connection, scope: Scope, refs: Mapping[tuple[int, str], int]) -> dict[int, list[Any]]:

@@ -56,7 +56,7 @@ def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
     refused, agreed, standing = 0, 0, False
     for side, rec in recs.items():
         vendor, far = case.world.vendors[side], case.world.vendors[other(side)]
-        joined_us, partners = _joined_us(case, side, rec), [one.ref for one in line(far, recs[other(side)])]
+        joined_us, partners = _joined_us(case, side, rec, recs[other(side)]), [one.ref for one in line(far, recs[other(side)])]
         words, mine = vendor.profile.words, [effect for effect in said[side] if effect.at_us > restored_us]
         spoken = [effect for effect in mine if effect.actor == "people"]
         for effect, following in zip(mine, [*mine[1:], None], strict=False):
@@ -73,9 +73,10 @@ def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
             yield Violation("I11", f"{side} {rec.ref} (person {rec.who}) said no last, and shows {rec.fields['consent']!r}")
 
 
-def _joined_us(case: Case, side: Side, rec: Rec) -> int:
-    """When the record was first linked."""
-    return min((at_us for at_us, ref in case.linked(side) if ref == rec.ref), default=0)
+def _joined_us(case: Case, side: Side, rec: Rec, across: Rec) -> int:
+    """When the record was linked: first, or of somebody who got another's partner by a merge, last."""
+    since = min if rec.who == across.who else max
+    return since((at_us for at_us, ref in case.linked(side) if ref == rec.ref), default=0)
 
 
 def _lived(vendor: Vendor, ref: str, at_us: int) -> bool:

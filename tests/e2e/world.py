@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
+from connectors import pace
 from flows.round import Report, run_round
 from flows.settings import Context, now_us, open_context
 from sandbox.handles import Twins
@@ -26,6 +30,8 @@ class World:
     reports: list[Report] = field(default_factory=list)
     shift_s: float = 0
     """Our own clock, this far ahead of the real one: leases expire and retries fall due."""
+    passed_s: float = 0
+    """Time that has passed everywhere."""
     _marks: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -44,11 +50,16 @@ class World:
     @contextmanager
     def context(self) -> Iterator[Context]:
         context = open_context(self.mapping, self.environ, self.folder)
-        context.clock = lambda: now_us() + int(self.shift_s * 1_000_000)
+        context.clock = lambda: now_us() + int((self.shift_s + self.passed_s) * 1_000_000)
         try:
-            yield context
+            with patch.object(pace, "time", self._doors_time()):
+                yield context
         finally:
             context.close()
+
+    def _doors_time(self) -> SimpleNamespace:
+        """The time by which the connectors measure their vendors' clocks."""
+        return SimpleNamespace(time=lambda: time.time() + self.passed_s, monotonic=time.monotonic, sleep=lambda s: time.sleep(s))
 
     def sync(self, kind: str = "sync", approve: int | None = None) -> Report:
         """One round; its report is kept, so that a failing test can show what happened."""
@@ -93,7 +104,8 @@ class World:
         return {name: sum(1 for effect in twin.effects() if effect["actor"] == "api") for name, twin in twins.items()}
 
     def later(self, seconds: float) -> None:
-        """Both vendors' clocks go on by this much, so that edits have an order that no skew can hide."""
+        """All clocks go on by this much, so that edits have an order that no skew can hide."""
+        self.passed_s += seconds
         for twin in (self.crm, self.marketing):
             twin.clock(advance_s=seconds)
 

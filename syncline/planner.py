@@ -64,8 +64,7 @@ def _merge(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]
     contact, linking = draft.contact, draft.contact.state != "active"
     native = {side: contact.sides[side].seen for side in SIDES}
     if not _in_scope(mapping, native):
-        if contact.state != "new":
-            _hear(mapping, draft, traits)
+        _hear(mapping, draft, traits)
         return _left_scope(mapping, draft, native, traits) if contact.state == "active" else finish(draft, contact.state)
     if linking:
         refs = {side: contact.sides[side].ref for side in SIDES}
@@ -73,8 +72,7 @@ def _merge(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]
         draft.count("links")
     for field_ in mapping.fields:
         _merge_one(field_, draft, native, traits, linking=linking)
-    if contact.state != "new":
-        _hear(mapping, draft, traits)
+    _hear(mapping, draft, traits)
     if linking and contact.state == "new":
         draft.entries[0] = _with_view(draft.entries[0], draft.view)
     return finish(draft, "active", updates(draft, native, traits) + bury_losers(mapping, draft, traits))
@@ -162,9 +160,12 @@ def _restricted(
 
 
 def _hear(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]) -> None:
-    """The opt-out of a record that was merged away is agreed where no merge carries it, too: heard once, it stands till both tell it."""
+    """The opt-out of a record that was merged away is agreed where no merge carries it, too: heard once, it stands till both tell it.
+
+    A new contact agrees on it as it is linked.
+    """
     contact = draft.contact
-    for field_ in mapping.fields if contact.losers else ():
+    for field_ in mapping.fields if contact.losers and contact.state != "new" else ():
         before, order = draft.view.get(field_.name), field_.rule.order
         if merged_opt_out(field_, contact) and before != order[-1]:
             lost = [(side, loser) for side, losers in contact.losers.items() for loser in losers]
@@ -187,10 +188,8 @@ def _untold(field_: Field, contact: Contact, decision: Decision | None, d: Dispu
     if decision is not None and _knows(decision, order[-1], d.base):
         return decision
     if granted(replace(d, base=dict.fromkeys(SIDES, order[-1]))):
-        if len({field_.canon(value) for value in d.now.values()}) == 1:
-            return Decision(field_.name, d.now["crm"], None, "agreed", "the person agreed again, with proof", {})
-        if decision is not None:
-            return decision
+        same = len({field_.canon(value) for value in d.now.values()}) == 1
+        return Decision(field_.name, d.now["crm"], None, "agreed", "the person agreed again, with proof", {}) if same else decision
     imposed = impose(field_, order[-1], "an opt-out was agreed, and not every side shows it yet", d.now, native)
     return imposed if imposed.writes else decision
 

@@ -192,11 +192,11 @@ def test_C_the_time_of_a_proof_is_told_by_our_clock(kernel: Kernel) -> None:
 
 
 def test_C_an_opt_out_that_neither_side_had_shown_stands_though_less_is_said_by_now(kernel: Kernel) -> None:
-    for proof, end in ((False, ("out", "unsub")), (True, ("asked", "asked"))):
+    for word, proof, end in (("cleaned", False, ("out", "unsub")), ("sub", False, ("out", "unsub")), ("sub", True, ("asked", "sub"))):
         world = linked(kernel, ("none", "asked"))
         world.edit("marketing", "marketing", consent="unsub")
         world.commit(1, world.plan(1))  # the push of this round is lost
-        world.edit("marketing", "marketing", proof=proof, consent="cleaned" if not proof else "asked")
+        world.edit("marketing", "marketing", proof=proof, consent=word)
         world.until_quiet()
         assert (shown(world, "crm", "consent"), shown(world, "marketing", "consent")) == end
 

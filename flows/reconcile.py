@@ -49,7 +49,8 @@ def _meet_survivors(context: Context, side: Side) -> None:
 def decide(context: Context, run_id: int, progress: Progress, births: bool = True) -> Planned:
     """Decide every dirty contact, chunk by chunk, into the plan of this run, and weigh it. Memory holds one chunk.
 
-    `births`: not in a round that has not polled. A poll that failed may have left one side's new records, and the other has them too.
+    `births`: not in a round that has not polled. A poll that failed may have left one side's new records, and the other has them too; and
+    whom we could not make may be there by now.
     """
     traits, now = context.traits(), context.clock()
     number, decided, after = 0, 0, None

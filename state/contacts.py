@@ -74,7 +74,7 @@ class Contacts:
     ) -> tuple[list[Contact], Position | None]:
         """At most `limit` contacts that need a decision, and where to go on (None: that was all). Nothing is written.
 
-        `births`: also records that nobody is linked to, of which both sides must have been polled.
+        `births`: also who has nobody across, linked or not: both sides must have been polled for that.
         """
         with self._scope.read() as connection:
             at: Position | None = after or Position(next_id=connection.execute(_NEXT_ID, {"s": self._scope.sync_id}).scalar_one())
@@ -82,7 +82,7 @@ class Contacts:
             while at is not None and not found and (births or at.stage == "linked"):
                 found, at = self._page(connection, at, limit, now_us)
             at = at if births or (at is not None and at.stage == "linked") else None
-        return found, at
+        return [contact for contact in found if births or len(contact.sides) == 2], at
 
     def _page(self, connection: Connection, at: Position, limit: int, now_us: int) -> tuple[list[Contact], Position | None]:
         values: dict[str, Any] = {"s": self._scope.sync_id, "now": now_us, "limit": limit, "after": at.after}

@@ -126,6 +126,7 @@ ENGINE_FAULTS = [
     Fault("a survivor whose partner is gone stays with it", "state.merging", "_parted(states.get(own), far.get(own))", "False"),
     Fault("a refused create whose second try had no answer is decided anew", PUSH, "if done and done.result == APPLIED else done", "if done and done.result == APPLIED else done or Settled(row, 'moved')"),
     Fault("a round that has not polled makes people", "flows.round", 'births=report.kind != "retry"', "births=True"),
+    Fault("a round that has not polled makes whom the last one could not", CONTACTS, "if births or len(contact.sides) == 2]", "if True]"),
     Fault("who is about to be archived is linked", "state.matching", "sa.or_(partner, closed, pending)", "sa.or_(partner, closed)"),
     Fault("a restore moves the base", ECHOES, '    if row.kind != "restore":', "    if True:"),
     Fault("no receipt in the log", SETTLING, '        log.add(Entry(kind="receipt", new=new), committed=sealed(new, keys))\n', ""),

@@ -48,6 +48,7 @@ def _widened(case: Case, side: Side, vendor: Vendor) -> Iterator[Violation]:
 def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
     """The newest no that a round could hear, unless the person agreed again, with proof, since shortly before it.
 
+    A no that repeats what was heard before it, whatever was said between two rounds, is that one: no time tells of another.
     What people took back on both sides by hand is gone from both, and was not our doing. So is what a record said and took back while it
     stood alone: before it was ever linked, or while its partner was not there. After a vendor's backup only what was said since counts.
     """
@@ -59,11 +60,15 @@ def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
         joined_us, partners = _joined_us(case, side, rec, recs[other(side)]), [one.ref for one in line(far, recs[other(side)])]
         words, mine = vendor.profile.words, [effect for effect in said[side] if effect.at_us > restored_us]
         spoken = [effect for effect in mine if effect.actor == "people"]
+        heard = None
         for effect, following in zip(mine, [*mine[1:], None], strict=False):
             until_us = following.at_us if following is not None else 0
             alone = until_us and (until_us < joined_us or not any(_lived(far, ref, until_us) for ref in partners))
-            if effect.actor == "people" and effect.after == words["out"] and not alone and _heard(case, side, effect, following):
+            if not (effect.engine or _heard(case, side, effect, following)):
+                continue
+            if effect.actor == "people" and effect.after == words["out"] != heard and not alone:
                 refused = max(refused, effect.at_us)
+            heard = effect.after
         agreed = max([agreed, *(at_us for who, at_us in vendor.proofs if who == rec.who)])
         standing = standing or not spoken or spoken[-1].after == words["out"] or spoken[-1].at_us < refused
     if not refused or not standing or agreed > refused - NEAR_S * 1_000_000 or case.refused(recs):

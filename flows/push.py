@@ -74,13 +74,7 @@ def _send(sender: Sender, rows: list[OutboxRow], settled: list[Settled]) -> None
     """Write a batch and settle it. What was answered before an error is settled before the error goes on."""
     waiting = {row.key: row for row in rows}
     try:
-        for receipt in _receipts(sender, rows):
-            done = _settle_one(sender, waiting[receipt.key], receipt)
-            if done is not None:
-                del waiting[receipt.key]
-                settled.append(done)
-        if waiting:
-            raise OutcomeUnknown(f"{sender.connector.title} did not answer for {len(waiting)} writes of a batch")
+        _settle_answers(sender, waiting, _receipts(sender, rows), settled)
     except OutcomeUnknown as error:
         unborn = [row for row in waiting.values() if _only_the_key_knows(sender, row, error)]
         known = (_settle_one(sender, row, Receipt(row.key, row.ref, error=error)) for row in waiting.values() if row not in unborn)
@@ -93,6 +87,32 @@ def _send(sender: Sender, rows: list[OutboxRow], settled: list[Settled]) -> None
         raise
     finally:
         _finish(sender, settled)
+
+
+def _settle_answers(sender: Sender, waiting: dict[str, OutboxRow], receipts: Iterable[Receipt], settled: list[Settled]) -> None:
+    """Settle what was answered; what was not stays in `waiting`, and an error says why.
+
+    When the second look at one change fails, the rest of its batch is settled all the same: that was written, and has its answers.
+    """
+    unseen: dict[str, SyncError] = {}
+    for receipt in receipts:
+        if unseen and receipt.error is not None:
+            unseen[receipt.key] = receipt.error  # no second look at this one either: the side does not answer now
+            continue
+        try:
+            done = _settle_one(sender, waiting[receipt.key], receipt)
+        except SyncError as error:
+            if error.recovery is not Recovery.RETRY:
+                raise
+            unseen[receipt.key] = error
+            continue
+        if done is not None:
+            del waiting[receipt.key]
+            settled.append(done)
+    if waiting.keys() - unseen:
+        raise OutcomeUnknown(f"{sender.connector.title} did not answer for {len(waiting)} writes of a batch")
+    if unseen:
+        raise next(iter(unseen.values()))
 
 
 def _only_the_key_knows(sender: Sender, row: OutboxRow, error: SyncError | None) -> bool:

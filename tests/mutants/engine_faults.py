@@ -124,6 +124,7 @@ ENGINE_FAULTS = [
     Fault("what a permission brings back is buried unjudged", "flows.recheck", '    if row.kind == "archive" and any(', "    if False and any("),
     Fault("who was linked meanwhile is made all the same", "flows.recheck", "sender.context.sync.standing(sender.side, [row.contact_id for row in unsure]) if unsure else frozenset()", "frozenset()"),
     Fault("a survivor whose partner is gone stays with it", "state.merging", "_parted(states.get(own), far.get(own))", "False"),
+    Fault("a second look that fails takes its batch for unwritten", PUSH, "            unseen[receipt.key] = error\n            continue", "            raise"),
     Fault("a refused create whose second try had no answer is decided anew", PUSH, "if done and done.result == APPLIED else done", "if done and done.result == APPLIED else done or Settled(row, 'moved')"),
     Fault("a round that has not polled makes people", "flows.round", 'births=report.kind != "retry"', "births=True"),
     Fault("a round that has not polled makes whom the last one could not", CONTACTS, "if births or len(contact.sides) == 2]", "if True]"),

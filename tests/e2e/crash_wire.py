@@ -40,3 +40,8 @@ def writes_members(request: Any) -> bool:
 def searches(request: Any) -> bool:
     """The CRM's incremental poll."""
     return bool(request.url.endswith("/search"))
+
+
+def updates_contacts(request: Any) -> bool:
+    """A batch of changes on its way to the CRM."""
+    return bool(request.url.endswith("/batch/update"))

@@ -16,7 +16,7 @@ from flows.round import LEASE_TTL_S, run_round
 from sandbox.handles import Twins
 from syncline.errors import LockHeld
 from tests.databases import database_url, postgres_uri, postgres_url
-from tests.e2e.crash_wire import acting, searches
+from tests.e2e.crash_wire import acting, searches, updates_contacts
 from tests.e2e.operations import in_step, untouched
 from tests.e2e.world import World
 
@@ -24,15 +24,15 @@ __all__ = ["database_url", "postgres_uri", "postgres_url"]
 
 
 @contextmanager
-def other_process(world: World, before: Callable[[Any], bool]) -> Iterator[Callable[[], int]]:
-    """A sync in a process of its own, stopped just before the call for which `before` holds. Call the result to let it go on."""
+def other_process(world: World, when: Callable[[Any], bool], *, before: bool = True) -> Iterator[Callable[[], int]]:
+    """A sync in a process of its own, stopped just before the call for which `when` holds, or after. Call the result to let it go on."""
     ready, go = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
         code = 99
         try:
             patch = pytest.MonkeyPatch()
-            acting(patch, before, lambda: (os.write(ready[1], b"!"), os.read(go[0], 1)), before=True)
+            acting(patch, when, lambda: (os.write(ready[1], b"!"), os.read(go[0], 1)), before=before)
             with world.context() as context:
                 code = run_round(context).exit_code
         finally:
@@ -80,6 +80,20 @@ def test_H_03_a_run_that_lost_its_lease_writes_nothing_any_more(shared: World) -
         assert go_on() == 4
         assert len(shared.log()) == size
     assert shared.written("marketing") == [("FNAME", "Ada")]
+    shared.at_rest()
+
+
+def test_H_03_a_run_that_lost_its_lease_sends_nothing_again_without_the_field_that_was_refused(shared: World) -> None:
+    [email] = in_step(shared, 1)
+    shared.crm.edit("remove_option", field="marketing_tags", value="event")
+    shared.marketing.edit("update", email=email, fields={"tags": ["event"], "COUNTRY": "FR"})
+    with other_process(shared, updates_contacts, before=False) as go_on:
+        shared.shift_s = LEASE_TTL_S + 1
+        assert shared.sync().exit_code == 1
+        assert shared.written("crm") == [("country", "France")]
+        calls, size = shared.crm.calls()["calls"], len(shared.log())
+        assert go_on() == 4
+        assert (shared.crm.calls()["calls"], len(shared.log())) == (calls, size)
     shared.at_rest()
 
 

@@ -187,9 +187,9 @@ def _untold(field_: Field, contact: Contact, decision: Decision | None, d: Dispu
         return decision
     if decision is not None and _knows(decision, order[-1], d.base):
         return decision
-    if granted(replace(d, base=dict.fromkeys(SIDES, order[-1]))):
-        same = len({field_.canon(value) for value in d.now.values()}) == 1
-        return Decision(field_.name, d.now["crm"], None, "agreed", "the person agreed again, with proof", {}) if same else decision
+    told = dict.fromkeys(SIDES, order[-1])
+    if granted(replace(d, base=told)):
+        return merge_field(field_, told, d.now, d.evidence, native) or decision
     imposed = impose(field_, order[-1], "an opt-out was agreed, and not every side shows it yet", d.now, native)
     return imposed if imposed.writes else decision
 

@@ -87,7 +87,7 @@ FAULTS = [
     ("an opt-out that nobody was told of is taken back", "planner", "return all(said == opt_out for said in base.values())", "return True"),
     ("an opt-out that neither side had shown is widened", "planner", "opt_out in (decision.value, *base.values())", "True"),
     ("what both took back by hand comes again", "planner", "return all(said == opt_out for said in base.values())", "return False"),
-    ("proof against an untold opt-out is not heard", "planner", "if granted(replace(d, base=dict.fromkeys(SIDES, order[-1]))):", "if False:"),
+    ("proof against an untold opt-out is not heard", "planner", "if granted(replace(d, base=told)):", "if False:"),
     ("a merge spreads a bounce", "planner", "return impose(field_, order[-1]", "return impose(field_, order[2]"),
     ("who is left alone gets no word", "births", 'if contact.state == "unlinked":', "if False:"),
     ("a restore forgets what was said last", "deaths", " if stricter else agreed", " if False else agreed"),

@@ -6,7 +6,7 @@ The winner contact keeps its links; a loser contact keeps its record on the far 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,13 @@ import sqlalchemy as sa
 
 from state import codec
 from state.contacts import best
+from state.database import among
+from state.holds import open_holds, settle_holds
 from state.log import Appender, appending, contact_keys
 from state.queries import CONTACTS, RECORDS, RECORDS_OF
 from state.scope import Scope
 from state.statements import Connection
+from state.tables import OUTBOX
 from syncline.log import Entry
 from syncline.records import SIDES, Side, other
 
@@ -48,6 +51,10 @@ _TAKE = sa.text(
 )
 # A merge on the other side, a moment ago, may have ended the winner.
 _GOES_ON = sa.text("SELECT COALESCE(merged_into, id) FROM contact WHERE sync_id = :s AND id = :contact")
+# Whose record across may be about to come, or have come unheard.
+_COMING = sa.select(OUTBOX.c.contact_id).where(
+    OUTBOX.c.sync_id == sa.bindparam("s"), OUTBOX.c.side == sa.bindparam("at"), OUTBOX.c.ref.is_(None), among(OUTBOX.c.contact_id, "ids")
+)
 _OWNER = sa.text("SELECT contact_id FROM record WHERE sync_id = :s AND side = :side AND ref = :ref")
 _MERGED = (
     sa.text("UPDATE contact SET state = 'merged', merged_into = :winner WHERE sync_id = :s AND id = :loser"),
@@ -55,9 +62,6 @@ _MERGED = (
     sa.text("UPDATE record SET dirty = 2 WHERE sync_id = :s AND contact_id = :loser"),
 )
 _DIRTY = sa.text("UPDATE record SET dirty = 1, retry_at_us = NULL WHERE sync_id = :s AND contact_id = :contact AND liveness <> 3")
-
-
-ENDED = ("deleted", "unlinked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,8 @@ class Merging:
             if SIDES[row.side] == other(side):
                 across.setdefault(row.contact_id, []).append(row)
         far = {contact: best(theirs)[other(side)] for contact, theirs in across.items()}
-        found = (_merge(side, survivor, losers, rows, states, far) for survivor, losers in sorted(ended.items()))
+        coming = set(connection.execute(_COMING, {"s": self._scope.sync_id, "at": codec.SIDE_NO[other(side)], "ids": ids}).scalars())
+        found = (_merge(side, survivor, losers, rows, states, far, coming) for survivor, losers in sorted(ended.items()))
         return [merge for merge in found if merge is not None]
 
     def apply_merge(self, merge: Merge, run_id: int | None, now_us: int, mapping_version: str | None = None) -> None:
@@ -155,7 +160,7 @@ class Merging:
                 return
             if winner in (merge.winner, *merge.losers) and merge.survivor not in [row.ref for row in mine]:
                 self._rebind(connection, log, merge, winner, mine)
-            self._end_losers(connection, log, merge, winner)
+            self._end_losers(connection, log, merge, winner, now_us, run_id)
             connection.execute(_DIRTY, {"s": scope.sync_id, "contact": winner})
 
     def _rebind(self, connection: Connection, log: Appender, merge: Merge, winner: int, mine: Sequence[Any]) -> None:
@@ -174,9 +179,10 @@ class Merging:
         taken = Entry("rebind", winner, None, merge.side, merge.survivor, before, merge.survivor, "merge", reason=reason)
         log.add(taken, keys.get(winner))
 
-    def _end_losers(self, connection: Connection, log: Appender, merge: Merge, winner: int) -> None:
+    def _end_losers(self, connection: Connection, log: Appender, merge: Merge, winner: int, now_us: int, run_id: int | None) -> None:
         losers = [loser for loser in merge.losers if loser != winner]
         keys = contact_keys(connection, self._scope, losers) if losers else {}
+        holds = open_holds(connection, self._scope, losers)
         for loser in losers:
             for statement in _MERGED:
                 values = {"s": self._scope.sync_id, "loser": loser, "winner": winner}
@@ -184,6 +190,8 @@ class Merging:
             reason = "the vendor merged this contact's record into the winner's"
             entry = Entry("merge", loser, None, merge.side, merge.survivor, None, {"into": winner}, "merge", reason=reason)
             log.add(entry, keys.get(loser))
+            # Nobody decides about it any more. Whatever still has to wait, waits with the winner.
+            settle_holds(connection, self._scope, log, loser, holds.get(loser, ()), (), now_us, run_id, keys.get(loser))
 
 
 def _only(statement: sa.TextClause, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,7 +199,13 @@ def _only(statement: sa.TextClause, values: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _merge(
-    side: Side, survivor: str, losers: Sequence[str], rows: Mapping[str, Any], states: Mapping[int, str], far: Mapping[int, Any]
+    side: Side,
+    survivor: str,
+    losers: Sequence[str],
+    rows: Mapping[str, Any],
+    states: Mapping[int, str],
+    far: Mapping[int, Any],
+    coming: Collection[int],
 ) -> Merge | None:
     """The merge of one survivor, without what was applied before; None when nothing is left."""
     there = rows.get(survivor)
@@ -204,18 +218,13 @@ def _merge(
     if not left:
         return None
     contacts = {row.contact_id for row in left if row.contact_id is not None and states.get(row.contact_id) not in ("merged", "erased")}
-    if own is not None and _parted(states.get(own), far.get(own)) and any(_lives(far.get(contact)) for contact in contacts):
-        # Its own partner is gone, and theirs would be left alone. It ends as one of them, so that what it said of consent counts.
+    if own is not None and own not in coming and not _goes_on(far.get(own)) and any(_lives(far.get(contact)) for contact in contacts):
+        # It has nobody across, and theirs would be left alone. It ends as one of them, so that what it said of consent counts.
         contacts, own = {*contacts, own}, None
     living = [contact for contact in contacts if _lives(far.get(contact))]
     far_keys = {contact: far[contact].key_1 if contact in far else None for contact in (living or contacts)}
     winner = choose_winner(own, there.key_1, far_keys)
     return Merge(side, survivor, tuple(row.ref for row in left), winner, tuple(sorted(contacts - {winner})))
-
-
-def _parted(state: str | None, across: Any) -> bool:
-    """Whether this contact has nobody across any more. Of one that is new the record across may be on its way."""
-    return (state in ENDED or across is not None) and not _goes_on(across)
 
 
 def _goes_on(row: Any) -> bool:

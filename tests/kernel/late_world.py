@@ -157,10 +157,9 @@ class LateWorld(World):
                 self._hear(kept, FAR[side], lost.refs[FAR[side]])
 
     def _left_alone(self, kept: Kept, lost: Kept, far: str) -> bool:
-        """A survivor whose own partner is gone joins the contact that has one."""
+        """A survivor that has nobody across joins the contact that has somebody. The outbox is empty by then: nobody is on the way."""
         own, theirs = (self.known[far][ref].liveness if (ref := one.refs.get(far)) else "" for one in (kept, lost))
-        parted = kept.state in ("deleted", "unlinked") or own != ""
-        return parted and own not in ("live", "merged") and theirs == "live"
+        return own not in ("live", "merged") and theirs == "live"
 
     def commit(self, contact_id: int, plan: Any) -> tuple[Any, ...]:
         kept = self.contacts[contact_id]
@@ -220,6 +219,9 @@ class LateWorld(World):
             there = (found[-1] if row.sending else found[0]) if found else None
         else:
             there = write.ref if not self._as_expected(write, records[write.ref]) else None
+        if write.kind == "restore" and there is None and self.live_at(write.side, records[write.ref].fields["email"]):
+            answers.append(lambda: self._refused(row))
+            return False
         if there is None:
             ref = self._judged(write)
             answers.append(lambda: self._answered(row, ref))
@@ -236,6 +238,11 @@ class LateWorld(World):
         if row.write.kind == "archive" and kept.state == "deleted" and kept.refs.get(row.write.side) == there:
             kept.state = "active"
             self.log.append(self.k.log.Entry("revive", row.contact_id, side=row.write.side))
+
+    def _refused(self, row: Row) -> None:
+        """Somebody else has the address by now: who was not brought back is not."""
+        self.contacts[row.contact_id].state = "deleted"
+        self.log.append(self.k.log.Entry("archive", row.contact_id, side=row.write.side))
 
     def _answered(self, row: Row, ref: str, found: bool = False) -> None:
         self._learn(row.write.side, ref, {**row.write.fields, **row.write.consent})

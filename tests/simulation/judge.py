@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tests.simulation.case import Case, case_of, pairs
-from tests.simulation.judge_books import all_noted, honest_shadows, no_empty_write, no_idle_hold, nothing_stuck, within_limits
+from tests.simulation.judge_books import (
+    all_noted,
+    honest_shadows,
+    no_empty_write,
+    no_idle_hold,
+    no_orphaned_hold,
+    nothing_stuck,
+    within_limits,
+)
 from tests.simulation.judge_consent import never_widened
 from tests.simulation.judge_lives import everybody_across, no_strangers, nobody_back, nobody_twice, policy_done
 from tests.simulation.judge_undone import no_tag_again, nothing_undone
@@ -23,6 +31,7 @@ Check = Callable[[Case], Iterator[Violation]]
 CHECKS: tuple[Check, ...] = (
     converged, nothing_lost, nothing_undone, no_tag_again, nothing_buried, nothing_invented, nobody_twice, no_strangers, everybody_across,
     policy_done, nobody_back, never_widened, all_noted, honest_shadows, within_limits, no_empty_write, nothing_stuck, no_idle_hold,
+    no_orphaned_hold,
 )  # fmt: skip
 
 

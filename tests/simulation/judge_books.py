@@ -118,6 +118,19 @@ def nothing_stuck(case: Case) -> Iterator[Violation]:
         yield Violation("I22", f"{row.ref} is not tried again within {LONGEST_RETRY_S // 3600} hours")
 
 
+def no_orphaned_hold(case: Case) -> Iterator[Violation]:
+    """I22: whatever waits, somebody decides about it: a contact that goes on, or a record that lives."""
+    query = sa.text(
+        "SELECT h.id, c.state, r.liveness FROM hold AS h LEFT JOIN contact AS c ON c.sync_id = h.sync_id AND c.id = h.contact_id"
+        " LEFT JOIN record AS r ON r.sync_id = h.sync_id AND h.contact_id IS NULL AND r.side = h.side AND r.ref = h.ref WHERE h.open = 1"
+    )
+    with case.world.engine().store.database.read() as connection:
+        rows = connection.execute(query).all()
+    for row in rows:
+        if row.state in ("merged", "erased") or (row.state is None and row.liveness != 0):
+            yield Violation("I22", f"hold {row.id} is open, and nobody decides about it: contact {row.state}, record {row.liveness}")
+
+
 def no_idle_hold(case: Case) -> Iterator[Violation]:
     """I22: no field waits of which both sides show the very same."""
     for crm, marketing in pairs(case):

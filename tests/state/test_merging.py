@@ -5,9 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from state.echoes import Settled
 from state.merging import Merge, choose_winner, survivors
 from state.store import SyncStore
-from tests.state.people import at_rest, decide, linked, seen
+from syncline.plan import Hold
+from tests.state.people import at_rest, commit, decide, linked, outbox, plan_for, seen
 
 REFS = st.sampled_from(["a", "b", "c", "d", "e"])
 
@@ -131,3 +133,32 @@ def test_a_winner_that_another_merge_has_just_ended_is_followed(sync: SyncStore)
         sync.apply_merge(Merge(side, survivor, (absorbed,), winner, (loser,)), None, 9)
     merged = [(row.entry.contact_id, row.entry.new["into"]) for row in sync.entries() if row.entry.kind == "merge"]
     assert merged == [(bob, ann), (cay, ann)] and sync.verify().problems == ()
+
+
+def _alone(sync: SyncStore, who: str) -> int:
+    """A contact that the CRM alone has; its create is in the outbox."""
+    sync.stage("crm", [seen(f"c-{who}", who)])
+    sync.match_records(1_000, None)
+    [contact] = decide(sync)
+    commit(sync, sync.begin_run("sync", 2), [plan_for(contact)])
+    return contact.contact_id
+
+
+def test_a_survivor_that_nobody_could_be_made_for_joins_the_contact_that_has_somebody(sync: SyncStore) -> None:
+    ann, bob = linked(sync, "ann"), _alone(sync, "bob")
+    refused = Hold("AlreadyExists", "this address is taken", side="marketing")
+    sync.settle(2, [Settled(row, "held:AlreadyExists", hold=refused) for row in outbox(sync)], 9)
+    sync.stage("crm", [seen("c-bob", "bob", at_us=200, absorbed=("c-ann",))])
+    [merge] = sync.merges()
+    assert (merge.winner, merge.losers) == (ann, (bob,))
+    sync.apply_merge(merge, None, 50)
+    [contact] = decide(sync)
+    assert {side: state.ref for side, state in contact.sides.items()} == {"crm": "c-bob", "marketing": "m-ann"}
+    assert sync.open_holds() == 0 and sync.verify().problems == ()
+
+
+def test_a_survivor_whose_partner_is_on_the_way_keeps_it(sync: SyncStore) -> None:
+    ann, bob = linked(sync, "ann"), _alone(sync, "bob")
+    sync.stage("crm", [seen("c-bob", "bob", at_us=200, absorbed=("c-ann",))])
+    [merge] = sync.merges()
+    assert (merge.winner, merge.losers) == (bob, (ann,))

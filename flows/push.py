@@ -10,19 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from msgspec import structs
-
 from flows.progress import Progress
-from flows.recheck import already, created_as, delta, heirs, look_again
+from flows.recheck import as_shown, created_as, delta, heirs, look_again, without
 from flows.sender import Pushed, Sender, applied, find, note_world, read
 from flows.settings import Context
 from state.echoes import Settled
 from state.outbox import OutboxRow
 from state.settling import APPLIED
 from syncline.errors import AlreadyExists, OutcomeUnknown, Recovery, Rejected, SyncError, Unreachable
-from syncline.plan import ALL_SHOWN, Hold
+from syncline.plan import Hold
 from syncline.ports import Change, Receipt
-from syncline.records import SIDES, Record, Side, other
+from syncline.records import SIDES, Record, Side
 
 FIRST_RETRY_S = 60
 LONGEST_RETRY_S = 6 * 3600
@@ -186,35 +184,23 @@ def _refused(sender: Sender, row: OutboxRow, error: SyncError) -> Settled | None
         if canonical is None:
             break
         held.append(canonical)
-        row = _without(sender, row, canonical)
+        row = without(sender, row, canonical)
         if not row.fields and not row.consent and row.kind != "create":
             break
         sender.context.sync.mark_sending([row.id])  # fails when another run has taken over while the vendor answered
         receipt = next(iter(_receipts(sender, [row])))
         if receipt.error is None or receipt.error.recovery is not Recovery.HOLD:
             done = _settle_one(sender, row, receipt)
-            return replace(done, hold=hold, held_fields=tuple(held)) if done and done.result == APPLIED else done
+            whole = done is not None and done.result == APPLIED and not done.left_out  # else it is decided again, and refused again
+            return replace(done, hold=hold, left_out=tuple(held)) if done and whole else done
         error = receipt.error
-    return Settled(row, f"held:{type(error).__name__}", hold=hold, held_fields=tuple(held))
+    return Settled(row, f"held:{type(error).__name__}", hold=hold, left_out=tuple(held))
 
 
 def _canonical(sender: Sender, error: Rejected) -> str | None:
     """The canonical field behind the native one that the vendor named."""
     fields = sender.context.mapping.fields
     return next((f.name for f in fields if error.field in f.lenses[sender.side].names), None) if error.field else None
-
-
-def _without(sender: Sender, row: OutboxRow, canonical: str) -> OutboxRow:
-    lenses, across = sender.context.mapping.field(canonical).lenses, other(sender.side)
-    ours, theirs = lenses[sender.side].names, lenses[across].names
-    confirms = sender.context.mapping.sides[across].native if row.confirms == ALL_SHOWN else row.confirms
-    return structs.replace(
-        row,
-        fields={k: v for k, v in row.fields.items() if k not in ours},
-        consent={k: v for k, v in row.consent.items() if k not in ours},
-        expect={k: v for k, v in row.expect.items() if k not in ours},
-        confirms=tuple(name for name in confirms if name not in theirs),
-    )
 
 
 def _reread(sender: Sender, row: OutboxRow, error: SyncError) -> Settled:
@@ -227,8 +213,9 @@ def _reread(sender: Sender, row: OutboxRow, error: SyncError) -> Settled:
             return Settled(row, f"held:{type(error).__name__}", hold=Hold(type(error).__name__, str(error), "", sender.side))
     else:
         records = list(read(sender, [row.ref] if row.ref else []))
-        if records and already(row, records[0]):
-            return applied(sender, row, records[0])
+        done = as_shown(sender, row, records[0]) if records else None
+        if done is not None:
+            return done
     note_world(sender, [*records, *heirs(sender, [row], records)])
     return Settled(row, "moved")
 

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from flows.observe import believed, digest_of, same, told, whole
 from flows.sender import Sender, applied, find, note_world, read
 from state.echoes import Settled
 from state.outbox import OutboxRow
-from syncline.records import MISSING, Record
+from syncline.plan import ALL_SHOWN
+from syncline.records import MISSING, Record, other
 
 
 def look_again(sender: Sender, rows: Sequence[OutboxRow]) -> tuple[list[OutboxRow], list[Settled]]:
@@ -39,11 +42,10 @@ def look_again(sender: Sender, rows: Sequence[OutboxRow]) -> tuple[list[OutboxRo
             odd.append((row, record))
     moved, late = list[Record](), _late(sender, [record for _, record in odd])
     for row, record in odd:
-        if record.ref not in late and already(row, record):
-            settled.append(applied(sender, row, record))
-        else:
+        done = as_shown(sender, row, record) if record.ref not in late else None
+        if done is None:
             moved.append(record)
-            settled.append(Settled(row, "moved"))
+        settled.append(done or Settled(row, "moved"))
     note_world(sender, [*moved, *heirs(sender, others, moved)])
     return ready, settled
 
@@ -103,12 +105,39 @@ def _as_expected(row: OutboxRow, record: Record) -> bool:
     return record.liveness == "live" and all(_same(record.fields.get(name, MISSING), value) for name, value in decided_on.items())
 
 
-def already(row: OutboxRow, record: Record) -> bool:
-    """Whether the record shows what we meant to write: our own write whose answer was lost, or the same edit by a person."""
+def as_shown(sender: Sender, row: OutboxRow, record: Record) -> Settled | None:
+    """The write, settled, as far as the record shows what was meant; None when it shows nothing of it.
+
+    It may be our own write whose answer was lost, or the same edit by a person. What the vendor, or a person, has made of the other fields
+    is judged anew, and they alone: those that show what was meant are agreed.
+    """
     if row.kind in ("archive", "restore"):
-        return (record.liveness == "live") is (row.kind == "restore")
+        done = (record.liveness == "live") is (row.kind == "restore")
+        return applied(sender, row, record) if done else None
     wanted = {**row.fields, **row.consent}
-    return record.liveness == "live" and all(_same(record.fields.get(name, MISSING), value) for name, value in wanted.items())
+    odd = {name for name, value in wanted.items() if not _same(record.fields.get(name, MISSING), value)}
+    left = tuple(f.name for f in sender.context.mapping.fields if odd.intersection(f.lenses[sender.side].names))
+    for canonical in left:
+        row = without(sender, row, canonical)
+    if record.liveness != "live" or not (row.fields or row.consent):
+        return None
+    return replace(applied(sender, row, record), left_out=left)
+
+
+def without(sender: Sender, row: OutboxRow, canonical: str) -> OutboxRow:
+    """The write without one field, which then counts as not written: its bases stay as they are."""
+    lenses, across = sender.context.mapping.field(canonical).lenses, other(sender.side)
+    ours, theirs = lenses[sender.side].names, lenses[across].names
+    confirms = sender.context.mapping.sides[across].native if row.confirms == ALL_SHOWN else row.confirms
+    untold = {side: {k: v for k, v in bases.items() if k not in lenses[side].names} for side, bases in row.untold.items()}
+    return structs.replace(
+        row,
+        fields={k: v for k, v in row.fields.items() if k not in ours},
+        consent={k: v for k, v in row.consent.items() if k not in ours},
+        expect={k: v for k, v in row.expect.items() if k not in ours},
+        confirms=tuple(name for name in confirms if name not in theirs),
+        untold=untold if any(untold.values()) else {},
+    )
 
 
 def _same(one: Any, two: Any) -> bool:

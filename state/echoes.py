@@ -28,8 +28,8 @@ class Settled:
     """What became of one outbox row. `result`: "applied", "moved", "held:<error>" or "failed:<error>".
 
     `ref`: the record written, if new or changed; `echo`, `digest`, `keys`, `text`: what it shows, as for an observation. `hold`:
-    opened on the contact; `retry_at_us`: not to be decided again before that time. `held_fields`: canonical fields that were refused on the
-    way (the rest may still have been applied); each waits with the hold's reason.
+    opened on the contact; `retry_at_us`: not to be decided again before that time. `left_out`: canonical fields that are not applied though
+    the rest is: refused ones, each of which waits with the hold's reason; without a hold, what shows something else, to be judged again.
     """
 
     row: OutboxRow
@@ -41,7 +41,7 @@ class Settled:
     text: str = ""
     hold: Hold | None = None
     retry_at_us: int | None = None
-    held_fields: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     found: bool = False
 
     @property

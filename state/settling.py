@@ -146,7 +146,7 @@ class _Batch:
         row = settled.row
         if settled.result == APPLIED:
             settled = self._applied(settled)
-        if settled.result != APPLIED:
+        if settled.result != APPLIED or (settled.left_out and settled.hold is None):
             values = {"sync_id": self._scope.sync_id, "contact_id": row.contact_id, "retry": settled.retry_at_us}
             values["again"] = 0 if settled.waits else 1
             self._rows[_AGAIN].append(values)
@@ -280,12 +280,12 @@ class _Batch:
                 log.add(replace(entry, contact_id=row.contact_id, side=row.side, ref=row.ref), keys.get(row.contact_id))
 
     def _results(self) -> list[tuple[int, str]]:
-        """(entry, result) of the batch. The entries of refused fields are looked up only when there are any."""
-        odd = [seq for settled in self._settled if settled.held_fields for seq in settled.row.seqs]
+        """(entry, result) of the batch. The entries of fields that were left out are looked up only when there are any."""
+        odd = [seq for settled in self._settled if settled.left_out for seq in settled.row.seqs]
         values = {"s": self._scope.sync_id, "seqs": codec.dumps(odd)}
         field_of = {row.seq: row.field for row in self._connection.execute(_FIELDS, values)} if odd else {}
         return [
-            (seq, f"held:{s.hold.code if s.hold else 'Rejected'}" if field_of.get(seq) in s.held_fields else s.result)
+            (seq, (f"held:{s.hold.code}" if s.hold else "moved") if field_of.get(seq) in s.left_out else s.result)
             for s in self._settled
             for seq in s.row.seqs
         ]
@@ -308,7 +308,7 @@ def _holds_of(settled: Settled) -> list[Hold]:
     hold = settled.hold
     if hold is None:
         return []
-    return [hold, *(replace(hold, field=name) for name in settled.held_fields if name != hold.field)]
+    return [hold, *(replace(hold, field=name) for name in settled.left_out if name != hold.field)]
 
 
 def _best(rows: Sequence[Row]) -> Row | None:

@@ -174,6 +174,20 @@ def test_B_08_an_option_taken_away_at_the_vendor_holds_its_field_and_not_its_nei
     assert [field for field, _ in world.holds()] == ["tags"]
 
 
+def test_B_08_tags_of_both_sides_that_one_side_refuses_are_united_when_it_takes_them(world: World) -> None:
+    """The rest of the record goes on; what the refused write was to tell that side counts as not told."""
+    linked(world, {"marketing_tags": "vip;trial"}, {"tags": ["vip", "trial"]})
+    world.crm.edit("remove_option", field="marketing_tags", value="event")
+    crm_edit(world, marketing_tags="partner;trial;vip")
+    marketing_edit(world, tags=["event", "trial", "vip"], LNAME="Byron")
+    world.at_rest()
+    assert (world.crm_record(ADA)["lastname"], world.crm_record(ADA)["marketing_tags"]) == ("Byron", "partner;trial;vip")
+    assert world.member(ADA)["tags"] == ["event", "partner", "trial", "vip"] and [field for field, _ in world.holds()] == ["tags"]
+    world.crm.edit("add_option", field="marketing_tags", value="event")
+    world.at_rest("sweep")
+    assert world.crm_record(ADA)["marketing_tags"] == "event;partner;trial;vip" and world.holds() == []
+
+
 def test_tags_are_united_and_removals_travel(world: World) -> None:
     linked(world, {"marketing_tags": "vip;trial"}, {"tags": ["vip", "event"]})
     assert world.crm_record(ADA)["marketing_tags"] == "event;trial;vip" and world.member(ADA)["tags"] == ["event", "trial", "vip"]

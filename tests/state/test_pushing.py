@@ -225,9 +225,7 @@ def test_a_refused_record_waits_with_its_reason_and_is_not_sent_every_run(sync: 
 def test_a_field_refused_on_the_way_is_held_alone(sync: SyncStore) -> None:
     run_id, contact_id = renamed(sync)
     [row] = outbox(sync)
-    partly = replace(
-        applied(structs.replace(row, fields={})), hold=Hold("Rejected", "no", "name", "marketing"), held_fields=("name", "tags")
-    )
+    partly = replace(applied(structs.replace(row, fields={})), hold=Hold("Rejected", "no", "name", "marketing"), left_out=("name", "tags"))
     sync.settle(run_id, [partly], 2_000)
     assert {hold.field for hold in sync.holds(contact_id)} == {"name", "tags"}
     assert [(row.entry.kind, row.result) for row in sync.entries(contact_id=contact_id, field="name")] == [
@@ -235,6 +233,14 @@ def test_a_field_refused_on_the_way_is_held_alone(sync: SyncStore) -> None:
         ("hold", "agreed"),
     ]
     assert sync.verify().problems == ()
+
+
+def test_what_an_answer_does_not_show_is_judged_again(sync: SyncStore) -> None:
+    run_id, contact_id = renamed(sync)
+    [row] = outbox(sync)
+    sync.settle(run_id, [replace(applied(structs.replace(row, fields={})), left_out=("name",))], 2_000)
+    assert [contact.contact_id for contact in decide(sync)] == [contact_id] and sync.holds() == []
+    assert [row.result for row in sync.entries(contact_id=contact_id, field="name")] == ["moved"]
 
 
 def test_a_hold_keeps_its_age_and_is_logged_once(sync: SyncStore) -> None:

@@ -190,8 +190,9 @@ def nobody_back(case: Case) -> Iterator[Violation]:
             anew[key] = effect.at_us
         back = effect.op in ("create", "undelete", "convert") or (effect.op == "restored" and effect.after == "live")
         if effect.actor in ("people", "vendor") and back:
-            gone.pop(key, None)
-            gone.pop((other(side), effect.who), None)
+            contact = case.contact.get((side, effect.ref), (None, ""))[0]  # of two people that the vendor has merged, it may be the other's
+            theirs = {far for far, ref in gone.items() if contact is not None and case.contact.get((far[0], ref), (None, ""))[0] == contact}
+            gone = {far: ref for far, ref in gone.items() if far not in theirs and far[1] != effect.who}
         again = effect.engine and effect.op in ("create", "restore") and effect.who >= 0 and gone.get(key)
         if again and _same_contact(case, side, gone[key], effect):
             yield Violation("I4", f"{side} {effect.ref}: person {effect.who} was removed by people and made again by {effect.actor}")

@@ -50,7 +50,8 @@ def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
 
     A no that repeats what was heard before it, whatever was said between two rounds, is that one: no time tells of another.
     What people took back on both sides by hand is gone from both, and was not our doing. So is what a record said and took back while it
-    stood alone: before it was ever linked, or while its partner was not there. After a vendor's backup only what was said since counts.
+    stood alone: before it was ever linked, or while its partner was not there, or not yet when a round last looked. After a vendor's backup
+    only what was said since counts.
     """
     said = {side: _consents(case.world.vendors[side], rec) for side, rec in recs.items()}
     restored_us = max((effect.at_us for effects in said.values() for effect in effects if effect.op == "restored"), default=0)
@@ -63,7 +64,9 @@ def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
         heard = None
         for effect, following in zip(mine, [*mine[1:], None], strict=False):
             until_us = following.at_us if following is not None else 0
-            alone = until_us and (until_us < joined_us or not any(_lived(far, ref, until_us) for ref in partners))
+            looked_us = max((began for began, ended in case.world.heard if ended < until_us), default=0)
+            there = all(any(_lived(far, ref, at_us) for ref in partners) for at_us in (looked_us, until_us))
+            alone = until_us and (until_us < joined_us or not there)
             if not (effect.engine or _heard(case, side, effect, following)):
                 continue
             if effect.actor == "people" and effect.after == words["out"] != heard and not alone:

@@ -129,16 +129,24 @@ class Merging:
         refs = codec.dumps([*ended, *(ref for refs in ended.values() for ref in refs)])
         values = {"s": self._scope.sync_id, "side": codec.SIDE_NO[side], "refs": refs}
         rows = {row.ref: row for row in connection.execute(RECORDS, values)}
-        ids = codec.dumps(sorted({row.contact_id for row in rows.values() if row.contact_id is not None}))
-        states = {row.id: row.state for row in connection.execute(CONTACTS, {"s": self._scope.sync_id, "ids": ids})}
+        owners = {row.contact_id for row in rows.values() if row.contact_id is not None}
+        contacts = self._contacts(connection, owners)
+        heirs = {row.merged_into for row in contacts.values() if row.merged_into is not None}
+        contacts |= self._contacts(connection, heirs - owners)
+        ids = codec.dumps(sorted(contacts))
         across: dict[int, list[Any]] = {}
         for row in connection.execute(RECORDS_OF, {"s": self._scope.sync_id, "ids": ids}):
             if SIDES[row.side] == other(side):
                 across.setdefault(row.contact_id, []).append(row)
         far = {contact: best(theirs)[other(side)] for contact, theirs in across.items()}
         coming = set(connection.execute(_COMING, {"s": self._scope.sync_id, "at": codec.SIDE_NO[other(side)], "ids": ids}).scalars())
-        found = (_merge(side, survivor, losers, rows, states, far, coming) for survivor, losers in sorted(ended.items()))
+        known = _Known(rows, contacts, far, coming)
+        found = (_merge(side, survivor, losers, known) for survivor, losers in sorted(ended.items()))
         return [merge for merge in found if merge is not None]
+
+    def _contacts(self, connection: Connection, ids: Collection[int]) -> dict[int, Any]:
+        values = {"s": self._scope.sync_id, "ids": codec.dumps(sorted(ids))}
+        return {row.id: row for row in connection.execute(CONTACTS, values)} if ids else {}
 
     def apply_merge(self, merge: Merge, run_id: int | None, now_us: int, mapping_version: str | None = None) -> None:
         """Carry one merge out in our own books, in one transaction; the planner then moves what must move."""
@@ -158,7 +166,8 @@ class Merging:
             if heir is not None:  # it went the same way itself, and only its index had not heard of that yet
                 connection.execute(_ABSORB, {**of, "ref": merge.survivor, "into": heir})
                 return
-            if winner in (merge.winner, *merge.losers) and merge.survivor not in [row.ref for row in mine]:
+            stands = any(row.liveness == codec.LIVE or row.ref == merge.survivor for row in mine)
+            if winner in (merge.winner, *merge.losers) and not stands:
                 self._rebind(connection, log, merge, winner, mine)
             self._end_losers(connection, log, merge, winner, now_us, run_id)
             connection.execute(_DIRTY, {"s": scope.sync_id, "contact": winner})
@@ -198,50 +207,60 @@ def _only(statement: sa.TextClause, values: Mapping[str, Any]) -> dict[str, Any]
     return {name: values[name] for name in statement.compile().params}
 
 
-def _merge(
-    side: Side,
-    survivor: str,
-    losers: Sequence[str],
-    rows: Mapping[str, Any],
-    states: Mapping[int, str],
-    far: Mapping[int, Any],
-    coming: Collection[int],
-) -> Merge | None:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Records of one side by ref; contacts, and what each of them has across, by id; and for whom somebody is on the way there."""
+
+    rows: Mapping[str, Any]
+    contacts: Mapping[int, Any]
+    far: Mapping[int, Any]
+    coming: Collection[int]
+
+    def going_on(self, contact: int | None) -> int | None:
+        """The contact, unless it has ended in another or was erased."""
+        row = self.contacts.get(contact) if contact is not None else None
+        return None if row is None or row.state in ("merged", "erased") else contact
+
+    def heir(self, contact: int | None) -> int | None:
+        """The contact that this one has ended in."""
+        return self.going_on(self.contacts[contact].merged_into) if contact is not None else None
+
+    def has_somebody(self, contact: int) -> bool:
+        across = self.far.get(contact)
+        return across is not None and across.liveness == codec.LIVE
+
+    def goes_without(self, contact: int) -> bool:
+        """Whether it has nobody across: alive, if only in another record by now, or on the way."""
+        across = self.far.get(contact)
+        return contact not in self.coming and (across is None or across.liveness not in (codec.LIVE, codec.LIVENESS_NO["merged"]))
+
+    def is_open(self, absorbed: Any, own: int | None) -> bool:
+        """Whether this absorbed record still has to be dealt with."""
+        if absorbed.liveness != codec.LIVENESS_NO["merged"] or absorbed.dirty == 1:
+            return True
+        return absorbed.contact_id != own and self.going_on(absorbed.contact_id) is not None
+
+
+def _merge(side: Side, survivor: str, losers: Sequence[str], known: _Known) -> Merge | None:
     """The merge of one survivor, without what was applied before; None when nothing is left."""
-    there = rows.get(survivor)
+    there = known.rows.get(survivor)
     if there is None:
         return None
-    own = there.contact_id
-    if own is not None and states.get(own) in ("merged", "erased"):
-        own = None
-    left = [rows[ref] for ref in losers if ref in rows and _open(rows[ref], own, states)]
+    own = known.going_on(there.contact_id)
+    left = [known.rows[ref] for ref in losers if ref in known.rows and known.is_open(known.rows[ref], own)]
     if not left:
         return None
-    contacts = {row.contact_id for row in left if row.contact_id is not None and states.get(row.contact_id) not in ("merged", "erased")}
-    if own is not None and own not in coming and not _goes_on(far.get(own)) and any(_lives(far.get(contact)) for contact in contacts):
+    contacts = {contact for row in left if (contact := known.going_on(row.contact_id)) is not None}
+    living = {contact for contact in contacts if known.has_somebody(contact)}
+    if living and own is not None and known.goes_without(own):
         # It has nobody across, and theirs would be left alone. It ends as one of them, so that what it said of consent counts.
         contacts, own = {*contacts, own}, None
-    living = [contact for contact in contacts if _lives(far.get(contact))]
-    far_keys = {contact: far[contact].key_1 if contact in far else None for contact in (living or contacts)}
+    elif contacts and not living and own is None:
+        own = known.heir(there.contact_id)  # nobody needs a record that the other side's merge has left to another contact
+    far_keys = {contact: known.far[contact].key_1 if contact in known.far else None for contact in (living or contacts)}
     winner = choose_winner(own, there.key_1, far_keys)
     return Merge(side, survivor, tuple(row.ref for row in left), winner, tuple(sorted(contacts - {winner})))
 
 
-def _goes_on(row: Any) -> bool:
-    """Alive, if only in another record by now."""
-    return row is not None and row.liveness in (codec.LIVE, codec.LIVENESS_NO["merged"])
-
-
-def _lives(row: Any) -> bool:
-    return row is not None and row.liveness == codec.LIVE
-
-
 def _swallowed(row: Any) -> list[str]:
     return codec.loads(row.absorbed, f"record {row.ref}, absorbed") if row.absorbed else []
-
-
-def _open(row: Any, own: int | None, states: Mapping[int, str]) -> bool:
-    """Whether this absorbed record still has to be dealt with."""
-    if row.liveness != codec.LIVENESS_NO["merged"] or row.dirty == 1:
-        return True
-    return row.contact_id is not None and row.contact_id != own and states.get(row.contact_id) not in ("merged", "erased")

@@ -14,9 +14,11 @@ from zlib import crc32
 
 from flows.round import Report
 from syncline.errors import LogBroken, UsageError
+from syncline.records import Side
 from tests.simulation import judge
 from tests.simulation.history import History, generate
 from tests.simulation.judge_log import erased_is_gone, tampering_shows
+from tests.simulation.judge_reads import never_older
 from tests.simulation.world import Violation, World, asks
 
 MOST_ROUNDS = 24
@@ -50,7 +52,7 @@ def run(seed: int | str, prepare: Callable[[World], None] | None = None) -> Outc
 def play(history: History, prepare: Callable[[World], None] | None = None) -> Outcome:
     """`prepare` sees the world before its first step."""
     world = World(history.setup, history.seed)
-    settling = 0
+    settling, newest = 0, dict[tuple[Side, str], int]()
     try:
         if prepare is not None:
             prepare(world)
@@ -58,7 +60,10 @@ def play(history: History, prepare: Callable[[World], None] | None = None) -> Ou
             for step in history.steps:
                 world.do(step)
                 _no_surprise(world)
+                if step["do"] in ("round", "approve"):
+                    never_older(world, newest)
             settling = stabilize(world)
+            never_older(world, newest)
             if "I5" not in {violation.invariant for violation in world.violations}:
                 judge.judge(world)
         except Exception as error:  # noqa: BLE001 - whatever it is, no history may end in a traceback

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import responses
 
 from connectors.tryton import Tryton
@@ -110,3 +111,9 @@ def by_id(domain: list[Any], *_rest: Any) -> list[dict[str, Any]]:
 def began_around_ten(at_us: int) -> bool:
     """The server's clock at the call: its answer's date, less the time the answer took."""
     return TEN_US - 1_000_000 < at_us <= TEN_US
+
+
+@pytest.fixture
+def wire():
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock

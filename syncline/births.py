@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from syncline.conflict import TITLE
+from syncline.conflict import TITLE, bears_proof, is_widest
 from syncline.draft import Draft, changed_at, finish, hold_field, merged_opt_out
 from syncline.errors import Recovery, SyncError
 from syncline.log import Entry
@@ -120,6 +120,6 @@ def _consent_at_birth(field_: Field, value: Value, state: SideState) -> Value:
     rule = field_.rule
     if value is MISSING or is_blank(value):
         return rule.silent[0] if rule.silent else None
-    if field_.grant and rule.order and value == rule.order[0] and state.proof is None:
-        return field_.grant.writes
+    if is_widest(rule, value) and not bears_proof(field_.grant, state.proof):
+        return field_.grant.writes if field_.grant else next(iter(rule.silent), None)
     return value

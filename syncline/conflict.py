@@ -105,6 +105,8 @@ def most_restrictive(d: Dispute) -> Ruling | None:
     side = max(voices, key=lambda s: (_rank(d.rule, voices[s]), s == d.rule.tie))
     if voices[side] != d.now[side]:
         return Ruling(voices[side], None, f"{TITLE[side]} took it back, without proof that the person did")
+    if is_widest(d.rule, d.now[side]) and not bears_proof(d.grant, d.evidence.proof.get(side)):
+        return Ruling(d.now[side], side, f"{TITLE[side]} says so without proof: nobody is subscribed by that", asks=d.now[other(side)])
     return Ruling(d.now[side], side, f"{TITLE[side]} is the most restrictive, and consent is never widened without proof")
 
 
@@ -128,6 +130,16 @@ def granted(d: Dispute) -> bool:
     return _granting_side(d) is not None
 
 
+def is_widest(rule: Rule, value: Value) -> bool:
+    """Whether more can be sent under this value than under any other: it needs proof, or is asked for."""
+    return len(rule.order) > 1 and value == rule.order[0]
+
+
+def bears_proof(grant: Grant | None, proof: Proof | None) -> bool:
+    """Whether a record bears all the proof that the mapping requires, whatever its age. A mapping without a grant takes none."""
+    return grant is not None and proof is not None and ("source" not in grant.requires or bool(proof.source))
+
+
 def _grants(d: Dispute, grant: Grant, side: Side) -> bool:
     """Not when the other side became more restrictive meanwhile, unless by what a grant asks for: our own write may be behind that."""
     far, proof = other(side), d.evidence.proof.get(side)
@@ -135,14 +147,13 @@ def _grants(d: Dispute, grant: Grant, side: Side) -> bool:
     if far in d.changed and rank[far] > _rank(d.rule, d.base[far]) and d.now[far] != grant.writes:
         return False
     wider = rank[side] < max(_rank(d.rule, d.base[side]), rank[far])
-    return wider and not _silent(d.rule, d.now[side]) and proof is not None and _proves(d, grant, proof)
+    return wider and not _silent(d.rule, d.now[side]) and proof is not None and bears_proof(grant, proof) and _is_newer(d, proof)
 
 
-def _proves(d: Dispute, grant: Grant, proof: Proof) -> bool:
+def _is_newer(d: Dispute, proof: Proof) -> bool:
     """Proof counts only if it is newer than what was agreed: of unknown age, or without a known time to beat, it proves nothing."""
     agreed_us = d.evidence.agreed_us
-    newer = agreed_us is not None and proof.at_us > agreed_us + d.rule.skew_us
-    return newer and ("source" not in grant.requires or bool(proof.source))
+    return agreed_us is not None and proof.at_us > agreed_us + d.rule.skew_us
 
 
 def union(d: Dispute) -> Ruling:

@@ -55,7 +55,7 @@ def answer(case: Case) -> str | tuple[str, str | None, str | None] | None:
     if ruled is None or ruled == "held":
         return ruled
     at_l, at_r = ruled if len(ruled) == 2 else (ruled, ruled)
-    agreed = at_r if len(ruled) == 2 and case.order == "right" else at_l
+    agreed = at_r if len(ruled) == 2 and (case.order == "right" or at_l == BLANK) else at_l
     return (agreed, _write(case, "L", at_l, left), _write(case, "R", at_r, right))
 
 
@@ -104,6 +104,8 @@ def _consent(case: Case, moved: str, base: dict[str, str], now: dict[str, str]) 
             return now["L"] + "n" if proved == "L" else "n" + now["R"]
     voices = ["a" if base[s] == "a" else now[s] if now[s] != BLANK else "n" if base[s] == "n" else BLANK for s in "LR"]
     loudest = max(voices, key=RANK.__getitem__)
+    if loudest == "b" and case.order == "absent" and BLANK in now.values():
+        return now["L"] + now["R"]  # nobody is subscribed by a word without proof
     return None if loudest == BLANK else loudest
 
 

@@ -94,3 +94,14 @@ def test_C_silence_at_birth_stays_silence(kernel: Kernel) -> None:
             traits = {side: kernel.planner.Traits() for side in SIDES}
             (write,) = kernel.planner.plan_contact(only, kernel.plan.Contact(1, sides), traits).writes
             assert write.kind == "create" and dict(write.consent) == born, silence
+
+
+def test_C_05_a_mapping_that_grants_nothing_subscribes_nobody_at_birth(kernel: Kernel) -> None:
+    chosen = mapping(kernel, ("email", "consent"), crm="full")
+    fields = (chosen.field("email"), replace(chosen.field("consent"), grant=None))
+    only = type(chosen)("contacts", "1", chosen.sides, fields, (), chosen.policy)
+    seen, proof = {"email": "ann@people.example", "consent": "sub"}, kernel.records.Proof("form", 1)
+    sides = {"marketing": kernel.plan.SideState("m", seen, proof=proof)}
+    traits = {side: kernel.planner.Traits() for side in SIDES}
+    (write,) = kernel.planner.plan_contact(only, kernel.plan.Contact(1, sides), traits).writes
+    assert write.kind == "create" and dict(write.consent) == {"consent": "none"}

@@ -139,6 +139,34 @@ def test_C_03_a_bounce_is_told_as_a_bounce_and_never_undone(kernel: Kernel) -> N
     assert shown(world, "crm", "consent") == "bounced" and shown(world, "marketing", "consent") == "cleaned"
 
 
+def test_C_05_a_word_without_proof_subscribes_nobody(kernel: Kernel) -> None:
+    """Whether it stood there when they met or is new: a silent side stays silent, and who agreed with proof is told."""
+    world = linked(kernel, ("in", None))
+    assert shown(world, "marketing", "consent") is None
+    for word in ("none", "in"):
+        world.edit("crm", "crm", consent=word)
+        world.until_quiet()
+        assert shown(world, "marketing", "consent") is None
+    world = linked(kernel, ("none", None))
+    world.edit("marketing", "marketing", consent="sub")
+    world.until_quiet()
+    assert shown(world, "crm", "consent") == "none"
+    world.edit("marketing", "marketing", consent=None)
+    world.until_quiet()
+    world.edit("marketing", "marketing", consent="sub", proof=True)
+    world.until_quiet()
+    assert shown(world, "crm", "consent") == "in"
+
+
+def test_C_05_a_mapping_that_grants_nothing_takes_no_proof(kernel: Kernel) -> None:
+    world = linked(kernel, ("none", None))
+    plain = tuple(replace(field, grant=None) for field in world.mapping.fields)
+    world.mapping = replace(world.mapping, fields=plain)
+    world.edit("marketing", "marketing", consent="sub", proof=True)
+    world.until_quiet()
+    assert shown(world, "crm", "consent") == "none"
+
+
 def test_C_05_a_blank_grants_nothing_and_removes_nothing(kernel: Kernel) -> None:
     for consent in ((None, "sub"), (None, "unsub"), ("none", "asked")):
         world = linked(kernel, consent)

@@ -19,6 +19,9 @@ from tests.simulation.profiles import PAIRS, PROFILES, TEXTS
 Step = dict[str, Any]
 SEEDS = Path(__file__).parent / "seeds"
 CONSENTS = ("out", "out", "in", "asked", "bounced", "silent")
+WORDY = 0.4
+"""How many of the CRMs like HubSpot have a word for those who agreed."""
+
 PLAIN = (*TEXTS, "phone", "birthday")
 
 
@@ -43,6 +46,8 @@ def read(path: Path) -> History:
 def generate(seed: int | str) -> History:
     """The history of this seed."""
     made = _Maker(random.Random(f"history:{seed}"))
+    if made.setup["crm"]["profile"] == "hub" and random.Random(f"words:{seed}").random() < WORDY:
+        made.setup["crm"]["profile"] = "list"
     return History(str(seed), made.setup, tuple(made.steps()))
 
 

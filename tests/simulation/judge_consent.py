@@ -34,7 +34,8 @@ def _widened(case: Case, side: Side, vendor: Vendor) -> Iterator[Violation]:
         if now is None:
             continue
         went_back = effect.op == "restore" and before is None and (effect.ref, repr(now)) in vendor.ever["consent"]
-        if effect.engine and effect.op != "archive" and now == words.get("in") and before != now and not went_back:
+        proved = any(who == effect.who and at_us <= effect.at_us for who, at_us in far.proofs)
+        if effect.engine and effect.op != "archive" and now == words.get("in") and before != now and not went_back and not proved:
             yield Violation("I11", f"{side} {effect.ref}: subscribed by {effect.actor}")
         if effect.engine and before == words["out"] and now != before:
             proofs = [at_us for who, at_us in far.proofs if who == effect.who and at_us <= effect.at_us]

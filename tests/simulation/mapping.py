@@ -21,6 +21,7 @@ CLEARS = ("note",)
 
 CONSENT = {
     "hub": "{true: opted_out, false: unknown}",
+    "list": "{no: opted_out, unasked: unknown, yes: opted_in}",
     "trit": "{true: opted_out, false: unknown}",
     "chimp": "{subscribed: opted_in, pending: pending, transactional: unknown, unsubscribed: opted_out, cleaned: undeliverable}",
 }
@@ -43,7 +44,7 @@ def text(crm: str, marketing: str, variant: int) -> str:
     splits = "".join(f"{side}: {{split: ';'}}, " for side, name in (("crm", crm), ("marketing", marketing)) if not PROFILES[name].lists)
     tags = f"transform: {{{splits.rstrip(', ')}}}, " if splits else ""
     asks = "chimp" in (crm, marketing)
-    order = "opted_in, pending, undeliverable, opted_out" if asks else "opted_out"
+    order = "opted_in, pending, undeliverable, opted_out" if asks else "opted_in, opted_out" if crm == "list" else "opted_out"
     grant = "grant: {requires: [source, at], writes: pending}" if asks else ""
     return f"""
 version: 1

@@ -47,7 +47,7 @@ def create(world: World, vendor: Vendor, step: Step) -> None:
         return
     values = {"email": address, **_values(vendor, who, step["fields"])}
     word = vendor.profile.words.get(step["consent"], vendor.profile.words["silent"])
-    proof = _proof(vendor, who) if step["consent"] == "in" and "in" in vendor.profile.words else None
+    proof = _proof(vendor, who) if step["consent"] == "in" and vendor.profile.proves else None
     vendor.create(who, values | {"consent": word}, "people", proof)
 
 
@@ -83,7 +83,7 @@ def consent(world: World, vendor: Vendor, step: Step) -> None:
     if step["to"] == "in" and word is None:
         word = vendor.profile.words["silent"]
     if rec is not None and word is not None:
-        proven = step["to"] == "in" and step["proof"] and "in" in vendor.profile.words
+        proven = step["to"] == "in" and step["proof"] and vendor.profile.proves
         vendor.edit(rec, {"consent": word}, "people", proof=_proof(vendor, rec.who) if proven else None)
 
 

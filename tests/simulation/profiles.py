@@ -18,7 +18,7 @@ class Profile:
     """`lag_s`: how late its index may be, always less than its overlap. `unique`: refuses a second live record with an address.
 
     `shows_dead`: its polls show archived and merged records. `words`: consent as it says it (out, silent, in, asked, bounced).
-    `stale`: its reads may come from an older copy. `resolution_us`: of its stamps.
+    `stale`: its reads may come from an older copy. `resolution_us`: of its stamps. `proves`: it keeps where and when a person agreed.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Profile:
     lists: bool = True
     field_times: bool = False
     resolution_us: int = 1000
+    proves: bool = False
 
     @property
     def fields(self) -> dict[str, FieldInfo]:
@@ -66,7 +67,11 @@ CHIMP = Profile(
     words={"out": "unsubscribed", "silent": "transactional", "in": "subscribed", "asked": "pending", "bounced": "cleaned"},
     anchors=("email",),
     resolution_us=S,
+    proves=True,
 )
+LIST = replace(HUB, name="list", words={"out": "no", "silent": "unasked", "in": "yes"})
+"""A CRM in which people also note who agreed, and nothing of how."""
+
 TRIT = Profile(
     "trit",
     Capabilities("modified_since", 300, "field", True, "flag", "pointer", None, 5, 3, "conditional", can_restore=True),
@@ -86,5 +91,5 @@ def sized(profile: Profile, *, page: int, batch: int, lag_s: int) -> Profile:
     return replace(profile, page=page, lag_s=lag_s, capabilities=replace(profile.capabilities, batch_read=batch, batch_write=batch))
 
 
-PROFILES = {profile.name: profile for profile in (HUB, CHIMP, TRIT)}
+PROFILES = {profile.name: profile for profile in (HUB, LIST, CHIMP, TRIT)}
 PAIRS = (("hub", "chimp"), ("trit", "chimp"), ("hub", "trit"), ("trit", "hub"))

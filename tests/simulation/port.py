@@ -114,8 +114,10 @@ class Port:
         self.vendor.last_shown[rec.ref] = rec
         self.vendor.left_out.discard(rec.ref)
         if not bare:
-            self.vendor.looks.setdefault(rec.ref, []).append((self.vendor.now(), rec, frozenset(self._hidden)))
-            self.vendor.blind[rec.ref] = frozenset(self._hidden)
+            looks = self.vendor.looks.setdefault(rec.ref, [])
+            if all(rec.stamp_us >= look.stamp_us for _, look, _ in looks):  # an older copy shows nothing to whoever knows a newer one
+                self.vendor.blind[rec.ref] = frozenset(self._hidden)
+            looks.append((self.vendor.now(), rec, frozenset(self._hidden)))
         native = {} if bare else {name: rec.fields.get(name) for name in fields if name not in self._hidden}
         times = {name: at for name, at in rec.times.items() if name in native} if self.profile.field_times else None
         version = str(rec.stamp_us) if self.capabilities.versions else None

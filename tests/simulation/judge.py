@@ -7,6 +7,7 @@ became of values that are nowhere any more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import ceil
 
 from tests.simulation.case import Case, case_of, pairs
 from tests.simulation.judge_books import (
@@ -42,9 +43,13 @@ def heard_without_a_sweep(world: World) -> None:
 
 
 def cheap_when_quiet(world: World) -> None:
-    """I7: where nothing happened, a round polls each side, and that is all."""
+    """I7: where nothing happened, a round polls each side, and that is all. The pages of a poll hold what the round before it has written."""
+    since_us = world.heard[-2][0] if len(world.heard) > 1 else 0
     for (side, op), count in world.calls.items():
-        if op != "describe" and (op != "pull" or count > 2):
+        vendor = world.vendors[side]
+        written = {effect.ref for effect in vendor.effects if effect.at_us >= since_us}
+        polls = max(2, 1 + ceil(len(written) / vendor.profile.page))
+        if op != "describe" and (op != "pull" or count > polls):
             world.broken("I7", f"{count} {op} calls to {side} in a quiet round")
 
 

@@ -43,7 +43,7 @@ def heard_without_a_sweep(world: World) -> None:
 
 
 def cheap_when_quiet(world: World) -> None:
-    """I7: where nothing happened, a round polls each side, and that is all. The pages of a poll hold what the round before it has written."""
+    """I7: where nothing happened, a round polls each side, and that is all. A poll shows what the round before has written."""
     since_us = world.heard[-2][0] if len(world.heard) > 1 else 0
     for (side, op), count in world.calls.items():
         vendor = world.vendors[side]

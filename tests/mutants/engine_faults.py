@@ -101,6 +101,7 @@ ENGINE_FAULTS = [
     Fault("an address moves under a write", RECHECK, "    decided_on = {**row.anchor, **row.expect}", "    decided_on = {**row.expect}", ("tests/e2e/test_cases_races.py::test_the_member_we_are_about_to_update_changes_its_address", "tests/e2e/test_cases_races.py")),
     # ---- push
     Fault("a left-over write takes the version of an edit made since", "state.outbox", "moved = bool(dirty) or staged > body.staged", "moved = bool(dirty)", ("tests/state/test_commits.py::test_a_write_that_was_left_over_never_takes_the_version_of_an_edit_made_since",)),
+    Fault("writes go out one by one", PUSH, "sync.claim(phase, sender.side, capabilities.batch_write)", "sync.claim(phase, sender.side, 1)"),
     Fault("writes go out unmarked", PUSH, "            sync.mark_sending([row.id for row in ready])", "            pass"),
     Fault("one refused item ends the batch", PUSH, "            return _refused(sender, row, error)", "            raise error"),
     Fault("a refused field takes its record along", PUSH, "        canonical = _canonical(sender, error) if isinstance(error, Rejected) else None", "        canonical = None", ("tests/e2e/test_cases_fields.py::test_B_08_an_option_taken_away_at_the_vendor_holds_its_field_and_not_its_neighbours",)),

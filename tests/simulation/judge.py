@@ -7,7 +7,6 @@ became of values that are nowhere any more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from math import ceil
 
 from tests.simulation.case import Case, case_of, pairs
 from tests.simulation.judge_books import (
@@ -25,7 +24,7 @@ from tests.simulation.judge_undone import no_tag_again, nothing_undone
 from tests.simulation.judge_values import converged, nothing_buried, nothing_invented, nothing_lost
 from tests.simulation.world import Violation, World
 
-__all__ = ["case_of", "cheap_when_quiet", "heard_without_a_sweep", "judge", "pairs"]
+__all__ = ["case_of", "heard_without_a_sweep", "judge", "pairs"]
 
 Check = Callable[[Case], Iterator[Violation]]
 
@@ -40,17 +39,6 @@ def heard_without_a_sweep(world: World) -> None:
     """I18: polls alone have shown every change by now, since whatever only a sweep can mend was swept: no cursor went past one."""
     if world.spoilt_us <= world.swept_us:
         world.violations += [Violation("I18", violation.text) for violation in converged(case_of(world), swept=False)]
-
-
-def cheap_when_quiet(world: World) -> None:
-    """I7: where nothing happened, a round polls each side, and that is all. A poll shows what the round before has written."""
-    since_us = world.heard[-2][0] if len(world.heard) > 1 else 0
-    for (side, op), count in world.calls.items():
-        vendor = world.vendors[side]
-        written = {effect.ref for effect in vendor.effects if effect.at_us >= since_us}
-        polls = max(2, 1 + ceil(len(written) / vendor.profile.page))
-        if op != "describe" and (op != "pull" or count > polls):
-            world.broken("I7", f"{count} {op} calls to {side} in a quiet round")
 
 
 def judge(world: World) -> None:

@@ -17,6 +17,7 @@ from syncline.errors import LogBroken, UsageError
 from syncline.records import Side
 from tests.simulation import judge
 from tests.simulation.history import History, generate
+from tests.simulation.judge_calls import cheap_when_quiet, no_call_too_many
 from tests.simulation.judge_log import erased_is_gone, tampering_shows
 from tests.simulation.judge_reads import never_older
 from tests.simulation.world import Violation, World, asks
@@ -58,10 +59,12 @@ def play(history: History, prepare: Callable[[World], None] | None = None) -> Ou
             prepare(world)
         try:
             for step in history.steps:
+                before = _before(world)
                 world.do(step)
                 _no_surprise(world)
                 if step["do"] in ("round", "approve"):
                     never_older(world, newest)
+                    _no_call_too_many(world, before)
             settling = stabilize(world)
             never_older(world, newest)
             if "I5" not in {violation.invariant for violation in world.violations}:
@@ -75,6 +78,19 @@ def play(history: History, prepare: Callable[[World], None] | None = None) -> Ou
         return Outcome(tuple(world.violations), world.injected, rounds, settling, len(history.steps), log)
     finally:
         world.close()
+
+
+def _before(world: World) -> tuple[int, int, dict[Side, int]]:
+    """How many reports, faults and effects there were."""
+    return len(world.reports), world.injected.total(), {side: len(vendor.effects) for side, vendor in world.vendors.items()}
+
+
+def _no_call_too_many(world: World, before: tuple[int, int, dict[Side, int]]) -> None:
+    """Where one round was played since, nothing befell it, and nobody refused anything."""
+    reports, faults, effects = before
+    for report in world.reports[reports:] if world.injected.total() == faults and len(world.reports) == reports + 1 else ():
+        if report.exit_code == 0 and not report.pushed.moved:
+            no_call_too_many(world, report, {side: world.vendors[side].effects[at:] for side, at in effects.items()})
 
 
 def log_bytes(world: World) -> bytes:
@@ -109,7 +125,7 @@ def stabilize(world: World) -> int:
             judge.heard_without_a_sweep(world)
         quiet = 0 if number < 3 or _busy(world, report, before) else quiet + 1
         if quiet == 1:
-            judge.cheap_when_quiet(world)
+            cheap_when_quiet(world)
         if quiet == 2:
             return number - 2
     world.broken("I5", f"still busy after {MOST_ROUNDS} rounds: {_said(report)}")

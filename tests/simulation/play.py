@@ -89,7 +89,7 @@ def _no_call_too_many(world: World, before: tuple[int, int, dict[Side, int]]) ->
     """Where one round was played since, nothing befell it, and nobody refused anything."""
     reports, faults, effects = before
     for report in world.reports[reports:] if world.injected.total() == faults and len(world.reports) == reports + 1 else ():
-        if report.exit_code == 0 and not report.pushed.moved:
+        if report.exit_code == 0 and not report.pushed.moved and not any(world.hidden.values()):
             no_call_too_many(world, report, {side: world.vendors[side].effects[at:] for side, at in effects.items()})
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from flows.progress import Progress
-from flows.recheck import as_shown, created_as, delta, heirs, look_again, without
+from flows.recheck import as_shown, behind, created_as, delta, heirs, look_again, without
 from flows.sender import Pushed, Sender, applied, find, note_world, read
 from flows.settings import Context
 from state.echoes import Settled
@@ -175,16 +175,19 @@ def _settle_one(sender: Sender, row: OutboxRow, receipt: Receipt) -> Settled | N
 
 
 def _refused(sender: Sender, row: OutboxRow, error: SyncError) -> Settled | None:
-    """A refused field waits alone: the rest of its record is sent again without it. A refused record waits whole."""
+    """A refused field waits alone: the rest of its record is sent again without it. A refused record waits whole.
+
+    What shares the refused native name was not written either, and waits with it.
+    """
     hold: Hold | None = None
     held: list[str] = []
     for _ in range(WITHOUT_FIELD_TRIES):
-        canonical = _canonical(sender, error) if isinstance(error, Rejected) else None
-        hold = hold or Hold(type(error).__name__, str(error), canonical or "", sender.side)
-        if canonical is None:
+        refused = behind(sender, {error.field}) if isinstance(error, Rejected) and error.field else ()
+        hold = hold or Hold(type(error).__name__, str(error), refused[0] if refused else "", sender.side)
+        if not refused:
             break
-        held.append(canonical)
-        row = without(sender, row, canonical)
+        held += refused
+        row = without(sender, row, refused)
         if not row.fields and not row.consent and row.kind != "create":
             break
         sender.context.sync.mark_sending([row.id])  # fails when another run has taken over while the vendor answered
@@ -195,12 +198,6 @@ def _refused(sender: Sender, row: OutboxRow, error: SyncError) -> Settled | None
             return replace(done, hold=hold, left_out=tuple(held)) if done and whole else done
         error = receipt.error
     return Settled(row, f"held:{type(error).__name__}", hold=hold, left_out=tuple(held))
-
-
-def _canonical(sender: Sender, error: Rejected) -> str | None:
-    """The canonical field behind the native one that the vendor named."""
-    fields = sender.context.mapping.fields
-    return next((f.name for f in fields if error.field in f.lenses[sender.side].names), None) if error.field else None
 
 
 def _reread(sender: Sender, row: OutboxRow, error: SyncError) -> Settled:

@@ -118,7 +118,8 @@ def as_shown(sender: Sender, row: OutboxRow, record: Record) -> Settled | None:
     odd = {name for name, value in wanted.items() if not _same(record.fields.get(name, MISSING), value)}
     left = behind(sender, odd)
     row = without(sender, row, left)
-    if record.liveness != "live" or not (row.fields or row.consent):
+    rest = {**row.fields, **row.consent}
+    if record.liveness != "live" or not rest or odd & rest.keys():  # what is odd and no field's has left the mapping: it is not shown
         return None
     return replace(applied(sender, row, record), left_out=left)
 

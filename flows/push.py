@@ -238,9 +238,7 @@ def _lost_create(sender: Sender, row: OutboxRow, error: SyncError) -> Iterator[R
 
 
 def _finish(sender: Sender, settled: list[Settled]) -> None:
-    if settled:
-        sender.context.sync.settle(sender.run_id, settled, sender.context.clock(), sender.context.mapping.version)
-    for done in settled:
+    for done in sender.context.sync.settle(sender.run_id, settled, sender.context.clock(), sender.context.mapping.version):
         sender.pushed.count(done.result)
 
 

@@ -93,10 +93,10 @@ class Settling:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
-    def settle(self, run_id: int, results: Sequence[Settled], now_us: int, mapping_version: str | None = None) -> None:
-        """Take in a batch of results. A row that is neither applied nor held makes its contact dirty again."""
+    def settle(self, run_id: int, results: Sequence[Settled], now_us: int, mapping_version: str | None = None) -> Sequence[Settled]:
+        """Take in a batch of results, and say what they turned into. A row neither applied nor held makes its contact dirty again."""
         if not results:
-            return
+            return ()
         scope = self._scope
         with scope.write() as connection, appending(connection, scope, run_id, now_us, mapping_version) as log:
             batch = _Batch(scope, connection, results)
@@ -104,6 +104,7 @@ class Settling:
                 batch.add(settled)
             batch.save()
             batch.log(log, now_us, run_id)
+        return batch.settled
 
 
 class _Batch:
@@ -115,7 +116,7 @@ class _Batch:
         self._as_seen: dict[int, list[str]] = {number: [] for number in codec.SIDE_NO.values()}
         self._born: dict[int, list[int]] = {number: [] for number in codec.SIDE_NO.values()}
         self._plain: set[int] = set()
-        self._settled: list[Settled] = []
+        self.settled: list[Settled] = []
         self._refs: list[tuple[int, Side, str]] = []
         self._lost: list[tuple[int, Side, str]] = []
         self._known: dict[tuple[int, str], Row] = {}
@@ -150,7 +151,7 @@ class _Batch:
             values = {"sync_id": self._scope.sync_id, "contact_id": row.contact_id, "retry": settled.retry_at_us}
             values["again"] = 0 if settled.waits else 1
             self._rows[_AGAIN].append(values)
-        self._settled.append(settled)
+        self.settled.append(settled)
 
     def _applied(self, settled: Settled) -> Settled:
         """The settled row, or what it turns into when the created record is already somebody else's."""
@@ -232,14 +233,14 @@ class _Batch:
 
     def save(self) -> None:
         # First, so that what comes takes the pages that go: an emptied page is written too.
-        self._connection.execute(_DONE, {"ids": codec.dumps([settled.row.id for settled in self._settled])})
+        self._connection.execute(_DONE, {"ids": codec.dumps([settled.row.id for settled in self.settled])})
         self._rows[_SHOWN].sort(key=_key)  # new refs come in any order, and each page of an index is then visited once
         for statement, rows in self._rows.items():
             self._scope.db.many(self._connection, statement, rows)
         for side, refs in self._as_seen.items():
             if refs:
                 self._connection.execute(_AS_SEEN, {"s": self._scope.sync_id, "at": side, "refs": codec.dumps(refs)})
-        born = [settled.row.contact_id for settled in self._settled if settled.row.kind == "create" and settled.result == APPLIED]
+        born = [settled.row.contact_id for settled in self.settled if settled.row.kind == "create" and settled.result == APPLIED]
         tell(self._connection, self._scope, born)
         for side, ids in self._born.items():
             if ids:
@@ -252,19 +253,19 @@ class _Batch:
             outcomes.setdefault(result, []).append(seq)
         for outcome, seqs in outcomes.items():
             self._connection.execute(_RESULT, {"s": self._scope.sync_id, "seqs": codec.dumps(seqs), "outcome": outcome})
-        held = [settled for settled in self._settled if settled.hold is not None]
+        held = [settled for settled in self.settled if settled.hold is not None]
         keys = self._secrets([*(i for i, _, _ in (*self._refs, *self._lost)), *(s.row.contact_id for s in held)])
         for contact_id, side, ref in self._lost:
             reason = "the vendor brought this archived record back when its person was created anew"
             log.add(Entry("rebind", contact_id, side=side, ref=ref, old=ref, rule="create", reason=reason), keys.get(contact_id))
         new = {"results": results, "refs": self._refs}
         log.add(Entry(kind="receipt", new=new), committed=sealed(new, keys))
-        self._undo(log, [settled.row for settled in self._settled if settled.result != APPLIED and settled.row.kind in _UNDO])
+        self._undo(log, [settled.row for settled in self.settled if settled.result != APPLIED and settled.row.kind in _UNDO])
         self._holds(log, held, keys, now_us, run_id)
 
     def _secrets(self, owners: Sequence[int]) -> dict[int, bytes | None]:
         """Contacts' secrets; those of new ones have come with their births."""
-        keys: dict[int, bytes | None] = {s.row.contact_id: s.row.born for s in self._settled if s.row.born is not None}
+        keys: dict[int, bytes | None] = {s.row.contact_id: s.row.born for s in self.settled if s.row.born is not None}
         others = [owner for owner in owners if owner not in keys]
         return keys | contact_keys(self._connection, self._scope, others) if others else keys
 
@@ -281,12 +282,12 @@ class _Batch:
 
     def _results(self) -> list[tuple[int, str]]:
         """(entry, result) of the batch. The entries of fields that were left out are looked up only when there are any."""
-        odd = [seq for settled in self._settled if settled.left_out for seq in settled.row.seqs]
+        odd = [seq for settled in self.settled if settled.left_out for seq in settled.row.seqs]
         values = {"s": self._scope.sync_id, "seqs": codec.dumps(odd)}
         field_of = {row.seq: row.field for row in self._connection.execute(_FIELDS, values)} if odd else {}
         return [
             (seq, (f"held:{s.hold.code}" if s.hold else "moved") if field_of.get(seq) in s.left_out else s.result)
-            for s in self._settled
+            for s in self.settled
             for seq in s.row.seqs
         ]
 

@@ -108,6 +108,7 @@ ENGINE_FAULTS = [
     Fault("the refused field is sent again", PUSH, "        row = without(sender, row, refused)\n", "", ("tests/e2e/test_cases_fields.py::test_B_08_an_option_taken_away_at_the_vendor_holds_its_field_and_not_its_neighbours",)),
     Fault("what shares a refused name counts as written", PUSH, "        held += refused\n        row = without(sender, row, refused)\n", "        held += refused[:1]\n        row = without(sender, row, refused[:1])\n", ("tests/e2e/test_refused_fields.py::test_a_refused_full_name_holds_both_its_parts_until_it_is_taken",)),
     Fault("what only reads a refused name waits too", RECHECK, "if f.may_write(side) and not natives", "if not natives", ("tests/e2e/test_refused_fields.py::test_a_refused_full_name_holds_both_its_parts_until_it_is_taken",)),
+    Fault("what settling holds is counted as applied", SETTLING, "        return batch.settled\n", "        return results\n", ("tests/state/test_settling.py::test_a_create_that_meets_anothers_record_is_held_and_links_nothing",)),
     Fault("what was answered before an error is forgotten", PUSH, "    finally:\n        _finish(sender, settled)", "    else:\n        _finish(sender, settled)", ("tests/e2e/test_cases_faults.py::test_E_06_what_was_answered_before_a_token_expired_is_settled_at_once",)),
     Fault("one side's silence stops the other", PUSH, "                stopped.add(side)\n", "                stopped.update(SIDES)\n", ("tests/e2e/test_cases_faults.py::test_E_01_a_side_that_stays_shut_fails_alone_and_is_retried_in_time",)),
     # ---- settle

@@ -133,7 +133,8 @@ def test_a_create_that_meets_anothers_record_is_held_and_links_nothing(sync: Syn
     bob = linked(sync, "bob")
     run_id, contact_id = created(sync)
     [row] = outbox(sync)
-    sync.settle(run_id, [applied(row, "m-bob")], 2_000)
+    [settled] = sync.settle(run_id, [applied(row, "m-bob")], 2_000)
+    assert settled.result == "held:Ambiguous"
     assert sync.contact_by("marketing", "m-bob") == bob
     assert [(hold.contact_id, hold.code) for hold in sync.holds()] == [(contact_id, "Ambiguous")]
     assert sync.verify().problems == ()

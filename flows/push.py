@@ -14,9 +14,8 @@ from flows.progress import Progress
 from flows.recheck import as_shown, behind, created_as, delta, heirs, look_again, without
 from flows.sender import Pushed, Sender, applied, find, note_world, read
 from flows.settings import Context
-from state.echoes import Settled
+from state.echoes import APPLIED, Settled
 from state.outbox import OutboxRow
-from state.settling import APPLIED
 from syncline.errors import AlreadyExists, OutcomeUnknown, Recovery, Rejected, SyncError, Unreachable
 from syncline.plan import Hold
 from syncline.ports import Change, Receipt

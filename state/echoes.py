@@ -17,6 +17,8 @@ from syncline.plan import Hold
 from syncline.ports import Kind
 from syncline.records import MISSING, Liveness, Native, Record, value
 
+APPLIED = "applied"
+
 _KEPT: Mapping[Kind, Liveness] = {"archive": "archived", "restore": "live"}
 """What an archived or restored record is from then on, whatever its echo says."""
 

@@ -178,25 +178,27 @@ def _refused(sender: Sender, row: OutboxRow, error: SyncError) -> Settled | None
 
     What shares the refused native name was not written either, and waits with it.
     """
-    hold: Hold | None = None
-    held: list[str] = []
+    holds: list[Hold] = []
     for _ in range(WITHOUT_FIELD_TRIES):
         refused = behind(sender, {error.field}) if isinstance(error, Rejected) and error.field else ()
-        hold = hold or Hold(type(error).__name__, str(error), refused[0] if refused else "", sender.side)
         if not refused:
             break
-        held += refused
+        holds += (_hold(sender, error, name) for name in refused)
         row = without(sender, row, refused)
         if not row.fields and not row.consent and row.kind != "create":
-            break
+            return Settled(row, f"held:{type(error).__name__}", holds=tuple(holds))
         sender.context.sync.mark_sending([row.id])  # fails when another run has taken over while the vendor answered
         receipt = next(iter(_receipts(sender, [row])))
         if receipt.error is None or receipt.error.recovery is not Recovery.HOLD:
             done = _settle_one(sender, row, receipt)
             whole = done is not None and done.result == APPLIED and not done.left_out  # else it is decided again, and refused again
-            return replace(done, hold=hold, left_out=tuple(held)) if done and whole else done
+            return replace(done, holds=tuple(holds)) if done and whole else done
         error = receipt.error
-    return Settled(row, f"held:{type(error).__name__}", hold=hold, left_out=tuple(held))
+    return Settled(row, f"held:{type(error).__name__}", holds=(*holds, _hold(sender, error)))
+
+
+def _hold(sender: Sender, error: SyncError, field: str = "") -> Hold:
+    return Hold(type(error).__name__, str(error), field, sender.side)
 
 
 def _reread(sender: Sender, row: OutboxRow, error: SyncError) -> Settled:
@@ -206,7 +208,7 @@ def _reread(sender: Sender, row: OutboxRow, error: SyncError) -> Settled:
         if records and isinstance(error, OutcomeUnknown):
             return replace(applied(sender, row, records[0]), found=True)
         if records and not any(_may_be_the_same(sender, row, record) for record in records):
-            return Settled(row, f"held:{type(error).__name__}", hold=Hold(type(error).__name__, str(error), "", sender.side))
+            return Settled(row, f"held:{type(error).__name__}", holds=(_hold(sender, error),))
     else:
         records = list(read(sender, [row.ref] if row.ref else []))
         done = as_shown(sender, row, records[0]) if records else None

@@ -20,7 +20,6 @@ from state.scope import Scope
 from state.statements import Connection
 from state.tables import CHANGE_LOG
 from syncline.log import Entry
-from syncline.plan import Hold
 from syncline.records import Side
 
 SURPASSED = ("pending", APPLIED)
@@ -64,15 +63,17 @@ def write_receipt(
 
 
 def _results(connection: Connection, scope: Scope, settled: Sequence[Settled]) -> list[tuple[int, str]]:
-    """(entry, result) of the batch. The entries of fields that were left out are looked up only when there are any."""
-    odd = [seq for one in settled if one.left_out for seq in one.row.seqs]
+    """(entry, result) of the batch. The entries of fields that wait, or were left out, are looked up only when there are any."""
+    odd = [seq for one in settled if one.left_out or one.holds for seq in one.row.seqs]
     values = {"s": scope.sync_id, "seqs": codec.dumps(odd)}
     field_of = {row.seq: row.field for row in connection.execute(_FIELDS, values)} if odd else {}
-    return [
-        (seq, (f"held:{one.hold.code}" if one.hold else "moved") if field_of.get(seq) in one.left_out else one.result)
-        for one in settled
-        for seq in one.row.seqs
-    ]
+    own = {one.row.id: _own_results(one) for one in settled if one.left_out or one.holds}
+    return [(seq, own.get(one.row.id, {}).get(field_of.get(seq), one.result)) for one in settled for seq in one.row.seqs]
+
+
+def _own_results(settled: Settled) -> dict[str | None, str]:
+    """The results of fields that have not that of the write."""
+    return dict.fromkeys(settled.left_out, "moved") | {hold.field: f"held:{hold.code}" for hold in settled.holds}
 
 
 def undo(connection: Connection, scope: Scope, log: Appender, rows: Sequence[OutboxRow]) -> None:
@@ -87,7 +88,7 @@ def undo(connection: Connection, scope: Scope, log: Appender, rows: Sequence[Out
 
 def hold(connection: Connection, scope: Scope, log: Appender, settled: Sequence[Settled], now_us: int, run_id: int) -> None:
     """Open the holds of the batch that are not open yet."""
-    held = [(one.row.contact_id, hold) for one in settled for hold in _holds_of(one)]
+    held = [(one.row.contact_id, hold) for one in settled for hold in one.holds]
     if not held:
         return
     owners = [owner for owner, _ in held]
@@ -97,13 +98,6 @@ def hold(connection: Connection, scope: Scope, log: Appender, settled: Sequence[
         if (owner, wanted.field, wanted.code) not in there:
             there.add((owner, wanted.field, wanted.code))
             open_hold(connection, scope, log, owner, wanted, now_us, run_id, keys.get(owner))
-
-
-def _holds_of(settled: Settled) -> list[Hold]:
-    hold = settled.hold
-    if hold is None:
-        return []
-    return [hold, *(replace(hold, field=name) for name in settled.left_out if name != hold.field)]
 
 
 def _secrets(connection: Connection, scope: Scope, settled: Sequence[Settled], owners: Sequence[int]) -> dict[int, bytes | None]:

@@ -126,7 +126,7 @@ class _Batch:
         row = settled.row
         if settled.result == APPLIED:
             settled = self._applied(settled)
-        if settled.result != APPLIED or (settled.left_out and settled.hold is None):
+        if settled.result != APPLIED or settled.left_out:
             values = {"sync_id": self._scope.sync_id, "contact_id": row.contact_id, "retry": settled.retry_at_us}
             values["again"] = 0 if settled.waits else 1
             self._rows[_AGAIN].append(values)
@@ -139,10 +139,10 @@ class _Batch:
         mine = self._known.get((side, row.ref)) if row.ref else None
         there = self._known.get((side, ref)) if ref else None
         if ref is None:
-            return replace(settled, result="held:Ambiguous", hold=_TAKEN)
+            return replace(settled, result="held:Ambiguous", holds=(_TAKEN,))
         if ref != row.ref and there is not None and there["contact_id"] not in (None, row.contact_id):
             if there["liveness"] == codec.LIVE:
-                return replace(settled, result="held:Ambiguous", hold=_TAKEN)
+                return replace(settled, result="held:Ambiguous", holds=(_TAKEN,))
             self._lost.append((there["contact_id"], row.side, ref))
         if row.untold and self._is_told(row):
             confirms = tuple(name for name in row.confirms if name not in row.untold[other(row.side)])

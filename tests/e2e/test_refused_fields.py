@@ -72,3 +72,31 @@ def test_a_refused_full_name_of_somebody_new_holds_both_its_parts_until_it_is_ta
     refused.clear()
     world.at_rest("sweep")
     assert world.crm_record(ADA)["full_name"] == "Augusta King" and world.holds() == []
+
+
+def reasons(world: World) -> dict[str, str]:
+    """The reason of every open hold, by field."""
+    with world.context() as context:
+        return {hold.field: hold.reason for hold in context.sync.holds()}
+
+
+def test_each_refused_field_waits_for_its_own_reason(world: World, refused: set[str]) -> None:
+    linked(world)
+    refused.update(("lastname", "country"))
+    marketing_edit(world, LNAME="King", COUNTRY="FR", PHONE="01 555 0101")
+    world.at_rest()
+    assert reasons(world) == {"last_name": "HubSpot refused lastname", "country": "HubSpot refused country"}
+    assert [name for name, _ in world.written("crm")] == ["phone"]
+    assert results(world, "last_name", "country", "phone") == ["held:Rejected", "held:Rejected", "applied"]
+
+
+def test_a_record_with_more_refused_fields_than_we_try_without_waits_whole(world: World, refused: set[str]) -> None:
+    """Its other fields are not sent either: that they wait, and why, is said of the record."""
+    linked(world)
+    refused.update(("firstname", "lastname", "phone", "date_of_birth", "marketing_tags"))
+    marketing_edit(world, FNAME="Augusta", LNAME="King", PHONE="01 555 0101", BDAY="1980-02-29", tags=["vip"], COUNTRY="FR")
+    world.at_rest()
+    assert world.written("crm") == [] and "HubSpot refused" in reasons(world)[""]
+    refused.clear()
+    world.at_rest("sweep")
+    assert (world.crm_record(ADA)["country"], world.crm_record(ADA)["lastname"]) == ("France", "King") and world.holds() == []

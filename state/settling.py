@@ -55,7 +55,7 @@ _DETACH = sa.text(
     " WHERE sync_id = :sync_id AND side = :side AND ref = :ref"
 )
 _AGAIN = sa.text(
-    "UPDATE record SET dirty = CASE WHEN dirty = 1 THEN 1 ELSE :again END, attempts = attempts + 1, retry_at_us = :retry"
+    "UPDATE record SET dirty = CASE WHEN dirty = 1 THEN 1 ELSE :again END, attempts = attempts + :failed, retry_at_us = :retry"
     " WHERE sync_id = :sync_id AND contact_id = :contact_id AND liveness <> 3"
 )
 _CALM = sa.text("UPDATE record SET attempts = 0 WHERE sync_id = :sync_id AND contact_id = :contact_id")
@@ -129,6 +129,7 @@ class _Batch:
         if settled.result != APPLIED or settled.left_out:
             values = {"sync_id": self._scope.sync_id, "contact_id": row.contact_id, "retry": settled.retry_at_us}
             values["again"] = 0 if settled.waits else 1
+            values["failed"] = 1 if settled.result.startswith("failed:") else 0  # what is refused or has moved lengthens no pause
             self._rows[_AGAIN].append(values)
         self.settled.append(settled)
 

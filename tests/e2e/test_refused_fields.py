@@ -100,3 +100,17 @@ def test_a_record_with_more_refused_fields_than_we_try_without_waits_whole(world
     refused.clear()
     world.at_rest("sweep")
     assert (world.crm_record(ADA)["country"], world.crm_record(ADA)["lastname"]) == ("France", "King") and world.holds() == []
+
+
+def test_the_first_failure_after_many_refused_nights_pauses_for_a_minute(world: World, refused: set[str], waits: list[float]) -> None:
+    linked(world)
+    refused.add("country")
+    marketing_edit(world, COUNTRY="FR")
+    for _ in range(9):
+        world.sync("sweep")
+    world.marketing.edit("update", email=ADA, fields={"LNAME": "Byron", "COUNTRY": ""})
+    world.crm.faults(on="batch/update", kind="429", times=50, retry_after=1)
+    assert world.sync().pushed.failed == 1
+    world.crm.faults(clear=True)
+    world.shift_s = 70
+    assert world.sync().pushed.applied == 1 and world.crm_record(ADA)["lastname"] == "Byron"

@@ -145,6 +145,7 @@ ENGINE_FAULTS = [
     Fault("no receipt in the log", RECEIPTS, '    log.add(Entry(kind="receipt", new=new), committed=sealed(new, keys))\n', ""),
     Fault("results are not copied", RECEIPTS, "    for outcome, seqs in outcomes.items():", "    for outcome, seqs in ():"),
     Fault("a stolen record is taken over", SETTLING, '            if there["liveness"] == codec.LIVE:', "            if False:", ("tests/state/test_settling.py::test_a_create_that_meets_anothers_record_is_held_and_links_nothing",)),
+    Fault("what is refused lengthens the pause of what fails", SETTLING, 'values["failed"] = 1 if settled.result.startswith("failed:") else 0', 'values["failed"] = 1', ("tests/state/test_settling.py::test_only_what_failed_counts_as_an_attempt_and_a_refusal_forgets_none",)),
     Fault("a failed write is not decided again", SETTLING, '        values["again"] = 0 if settled.waits else 1', '        values["again"] = 0', ("tests/state/test_settling.py::test_what_was_not_applied_is_decided_again_when_due",)),
     # ---- lease
     Fault("the lease keeps nobody out", LEASE, "            if row.holder is not None and row.expires_us > now_us:", "            if False:", ("tests/state/test_lease.py",)),

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from state.echoes import Settled
 from state.store import SyncStore
-from syncline.plan import Write
+from syncline.plan import Hold, Write
 from tests.state.people import applied, commit, decide, linked, outbox, plan_for, seen
 from tests.state.under_way import created, load, renamed
 
@@ -100,6 +100,23 @@ def test_attempts_are_counted_until_something_succeeds(sync: SyncStore) -> None:
     [contact] = [load(sync, row.contact_id)]
     commit(sync, run_id + 2, [plan_for(contact, writes=[write])])
     assert sync.attempts(row.contact_id) == 0
+
+
+@pytest.mark.parametrize("result", ["moved", "held:Rejected"])
+def test_only_what_failed_counts_as_an_attempt_and_a_refusal_forgets_none(sync: SyncStore, result: str) -> None:
+    """A field that is refused night after night does not make the first failure pause for hours; nor does it end a long pause."""
+    run_id, contact_id = renamed(sync)
+    write = Write("marketing", "update", "m-ann", {"name": "Anna"}, entries=())
+    counted = []
+    for number, said in enumerate((result, result, "failed:Unreachable", result)):
+        [row] = outbox(sync)
+        holds = (Hold("Rejected", "no", "name", "marketing"),) if said == "held:Rejected" else ()
+        sync.settle(run_id, [Settled(row, said, holds=holds)], 2_000)
+        counted.append(sync.attempts(contact_id))
+        sync.touch_held()
+        [contact] = decide(sync)
+        commit(sync, run_id + 1 + number, [plan_for(contact, writes=[write])])
+    assert counted == [0, 0, 1, 1]
 
 
 def test_what_an_answer_does_not_show_is_judged_again(sync: SyncStore) -> None:

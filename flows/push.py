@@ -11,12 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from flows.progress import Progress
-from flows.recheck import as_shown, created_as, delta, heirs, look_again, without
+from flows.recheck import as_shown, behind, created_as, delta, heirs, look_again, without
 from flows.sender import Pushed, Sender, applied, find, note_world, read
 from flows.settings import Context
-from state.echoes import Settled
+from state.echoes import APPLIED, Settled
 from state.outbox import OutboxRow
-from state.settling import APPLIED
 from syncline.errors import AlreadyExists, OutcomeUnknown, Recovery, Rejected, SyncError, Unreachable
 from syncline.plan import Hold
 from syncline.ports import Change, Receipt
@@ -175,32 +174,31 @@ def _settle_one(sender: Sender, row: OutboxRow, receipt: Receipt) -> Settled | N
 
 
 def _refused(sender: Sender, row: OutboxRow, error: SyncError) -> Settled | None:
-    """A refused field waits alone: the rest of its record is sent again without it. A refused record waits whole."""
-    hold: Hold | None = None
-    held: list[str] = []
+    """A refused field waits alone: the rest of its record is sent again without it. A refused record waits whole.
+
+    What shares the refused native name was not written either, and waits with it.
+    """
+    holds: list[Hold] = []
     for _ in range(WITHOUT_FIELD_TRIES):
-        canonical = _canonical(sender, error) if isinstance(error, Rejected) else None
-        hold = hold or Hold(type(error).__name__, str(error), canonical or "", sender.side)
-        if canonical is None:
+        refused = behind(sender, {error.field}) if isinstance(error, Rejected) and error.field else ()
+        if not refused:
             break
-        held.append(canonical)
-        row = without(sender, row, canonical)
+        holds += (_hold(sender, error, name) for name in refused)
+        row = without(sender, row, refused)
         if not row.fields and not row.consent and row.kind != "create":
-            break
+            return Settled(row, f"held:{type(error).__name__}", holds=tuple(holds))
         sender.context.sync.mark_sending([row.id])  # fails when another run has taken over while the vendor answered
         receipt = next(iter(_receipts(sender, [row])))
         if receipt.error is None or receipt.error.recovery is not Recovery.HOLD:
             done = _settle_one(sender, row, receipt)
             whole = done is not None and done.result == APPLIED and not done.left_out  # else it is decided again, and refused again
-            return replace(done, hold=hold, left_out=tuple(held)) if done and whole else done
+            return replace(done, holds=tuple(holds)) if done and whole else done
         error = receipt.error
-    return Settled(row, f"held:{type(error).__name__}", hold=hold, left_out=tuple(held))
+    return Settled(row, f"held:{type(error).__name__}", holds=(*holds, _hold(sender, error)))
 
 
-def _canonical(sender: Sender, error: Rejected) -> str | None:
-    """The canonical field behind the native one that the vendor named."""
-    fields = sender.context.mapping.fields
-    return next((f.name for f in fields if error.field in f.lenses[sender.side].names), None) if error.field else None
+def _hold(sender: Sender, error: SyncError, field: str = "") -> Hold:
+    return Hold(type(error).__name__, str(error), field, sender.side)
 
 
 def _reread(sender: Sender, row: OutboxRow, error: SyncError) -> Settled:
@@ -210,7 +208,7 @@ def _reread(sender: Sender, row: OutboxRow, error: SyncError) -> Settled:
         if records and isinstance(error, OutcomeUnknown):
             return replace(applied(sender, row, records[0]), found=True)
         if records and not any(_may_be_the_same(sender, row, record) for record in records):
-            return Settled(row, f"held:{type(error).__name__}", hold=Hold(type(error).__name__, str(error), "", sender.side))
+            return Settled(row, f"held:{type(error).__name__}", holds=(_hold(sender, error),))
     else:
         records = list(read(sender, [row.ref] if row.ref else []))
         done = as_shown(sender, row, records[0]) if records else None
@@ -241,9 +239,7 @@ def _lost_create(sender: Sender, row: OutboxRow, error: SyncError) -> Iterator[R
 
 
 def _finish(sender: Sender, settled: list[Settled]) -> None:
-    if settled:
-        sender.context.sync.settle(sender.run_id, settled, sender.context.clock(), sender.context.mapping.version)
-    for done in settled:
+    for done in sender.context.sync.settle(sender.run_id, settled, sender.context.clock(), sender.context.mapping.version):
         sender.pushed.count(done.result)
 
 

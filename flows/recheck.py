@@ -5,7 +5,7 @@ By the best means the connector declares: its own conditional write, one batch r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from flows.sender import Sender, applied, find, note_world, read
 from state.echoes import Settled
 from state.outbox import OutboxRow
 from syncline.plan import ALL_SHOWN
-from syncline.records import MISSING, Record, other
+from syncline.records import MISSING, SIDES, Record, other
 
 
 def look_again(sender: Sender, rows: Sequence[OutboxRow]) -> tuple[list[OutboxRow], list[Settled]]:
@@ -116,20 +116,27 @@ def as_shown(sender: Sender, row: OutboxRow, record: Record) -> Settled | None:
         return applied(sender, row, record) if done else None
     wanted = {**row.fields, **row.consent}
     odd = {name for name, value in wanted.items() if not _same(record.fields.get(name, MISSING), value)}
-    left = tuple(f.name for f in sender.context.mapping.fields if odd.intersection(f.lenses[sender.side].names))
-    for canonical in left:
-        row = without(sender, row, canonical)
-    if record.liveness != "live" or not (row.fields or row.consent):
+    left = behind(sender, odd)
+    row = without(sender, row, left)
+    rest = {**row.fields, **row.consent}
+    if record.liveness != "live" or not rest or odd & rest.keys():  # what is odd and no field's has left the mapping: it is not shown
         return None
     return replace(applied(sender, row, record), left_out=left)
 
 
-def without(sender: Sender, row: OutboxRow, canonical: str) -> OutboxRow:
-    """The write without one field, which then counts as not written: its bases stay as they are."""
-    lenses, across = sender.context.mapping.field(canonical).lenses, other(sender.side)
-    ours, theirs = lenses[sender.side].names, lenses[across].names
-    confirms = sender.context.mapping.sides[across].native if row.confirms == ALL_SHOWN else row.confirms
-    untold = {side: {k: v for k, v in bases.items() if k not in lenses[side].names} for side, bases in row.untold.items()}
+def behind(sender: Sender, natives: Set[str]) -> tuple[str, ...]:
+    """The canonical fields that are written into any of these native names: the parts of a full name share one."""
+    side = sender.side
+    return tuple(f.name for f in sender.context.mapping.fields if f.may_write(side) and not natives.isdisjoint(f.lenses[side].names))
+
+
+def without(sender: Sender, row: OutboxRow, left: Sequence[str]) -> OutboxRow:
+    """The write without these fields, which then count as not written: their bases stay as they are."""
+    across, mapping = other(sender.side), sender.context.mapping
+    names = {side: {name for one in left for name in mapping.field(one).lenses[side].names} for side in SIDES}
+    ours, theirs = names[sender.side], names[across]
+    confirms = mapping.sides[across].native if row.confirms == ALL_SHOWN and left else row.confirms
+    untold = {side: {k: v for k, v in bases.items() if k not in names[side]} for side, bases in row.untold.items()}
     return structs.replace(
         row,
         fields={k: v for k, v in row.fields.items() if k not in ours},

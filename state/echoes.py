@@ -17,6 +17,8 @@ from syncline.plan import Hold
 from syncline.ports import Kind
 from syncline.records import MISSING, Liveness, Native, Record, value
 
+APPLIED = "applied"
+
 _KEPT: Mapping[Kind, Liveness] = {"archive": "archived", "restore": "live"}
 """What an archived or restored record is from then on, whatever its echo says."""
 
@@ -27,9 +29,9 @@ _BLANK: tuple[object, ...] = (None, "", [], ())
 class Settled:
     """What became of one outbox row. `result`: "applied", "moved", "held:<error>" or "failed:<error>".
 
-    `ref`: the record written, if new or changed; `echo`, `digest`, `keys`, `text`: what it shows, as for an observation. `hold`:
-    opened on the contact; `retry_at_us`: not to be decided again before that time. `left_out`: canonical fields that are not applied though
-    the rest is: refused ones, each of which waits with the hold's reason; without a hold, what shows something else, to be judged again.
+    `ref`: the record written, if new or changed; `echo`, `digest`, `keys`, `text`: what it shows, as for an observation. `holds`: opened on
+    the contact, each for its own reason; those of fields say that these are not applied, though the rest may be. `left_out`: canonical
+    fields that show something else, to be judged again, though the rest is applied. `retry_at_us`: not to be decided again before that.
     """
 
     row: OutboxRow
@@ -39,7 +41,7 @@ class Settled:
     digest: bytes | None = None
     keys: tuple[str | None, str | None] = (None, None)
     text: str = ""
-    hold: Hold | None = None
+    holds: tuple[Hold, ...] = ()
     retry_at_us: int | None = None
     left_out: tuple[str, ...] = ()
     found: bool = False
@@ -47,7 +49,7 @@ class Settled:
     @property
     def waits(self) -> bool:
         """Only a person, a change or a sweep brings it up again: a poisoned record is not sent in every run."""
-        return self.hold is not None and self.retry_at_us is None
+        return bool(self.holds) and self.retry_at_us is None
 
 
 def shown(sync_id: int, settled: Settled, ref: str, mine: Row | None, there: Row | None) -> Row:

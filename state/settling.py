@@ -1,4 +1,4 @@
-"""What became of writes: the echo, never the sent value, becomes the shadow; the log gets the results; the outbox rows go. One transaction.
+"""What became of writes: the echo, never the sent value, becomes the shadow; the outbox rows go; `receipts` tells the log. One transaction.
 
 Only names that we sent enter the shadow of an updated record: anything else that the echo shows and that differs is somebody's edit, and
 makes the record dirty instead. The other side's shadow takes what the write carried across.
@@ -6,7 +6,7 @@ makes the record dirty instead. The other side's shadow takes what the write car
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from operator import itemgetter
 from typing import Any
@@ -14,24 +14,18 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import structs
 
-from state import codec, echoes
+from state import codec, echoes, receipts
 from state.database import Row, Values, among, upsert
-from state.echoes import Settled, shadow_of
-from state.holds import open_hold, open_holds
+from state.echoes import APPLIED, Settled, shadow_of
 from state.last_words import tell
-from state.log import Appender, appending, contact_keys, sealed
+from state.log import Appender, appending
 from state.outbox import OutboxRow
 from state.queries import RECORDS, RECORDS_OF, records
 from state.scope import Scope
 from state.statements import Connection
-from state.tables import CHANGE_LOG, OUTBOX, RECORD
-from syncline.log import Entry
+from state.tables import OUTBOX, RECORD
 from syncline.plan import ALL_SHOWN, Hold
 from syncline.records import Side, other
-
-APPLIED = "applied"
-SURPASSED = ("pending", APPLIED)
-"""Results that a later receipt of the same entry may replace: one written on both sides is applied only if both sides took it."""
 
 _NOTHING_MORE = (None, "{}", codec.AS_SEEN)
 """Shadows that hold no name which is not seen."""
@@ -61,29 +55,14 @@ _DETACH = sa.text(
     " WHERE sync_id = :sync_id AND side = :side AND ref = :ref"
 )
 _AGAIN = sa.text(
-    "UPDATE record SET dirty = CASE WHEN dirty = 1 THEN 1 ELSE :again END, attempts = attempts + 1, retry_at_us = :retry"
+    "UPDATE record SET dirty = CASE WHEN dirty = 1 THEN 1 ELSE :again END, attempts = attempts + :failed, retry_at_us = :retry"
     " WHERE sync_id = :sync_id AND contact_id = :contact_id AND liveness <> 3"
 )
 _CALM = sa.text("UPDATE record SET attempts = 0 WHERE sync_id = :sync_id AND contact_id = :contact_id")
-_RESULT = (
-    sa.update(CHANGE_LOG)
-    .where(CHANGE_LOG.c.sync_id == sa.bindparam("s"), among(CHANGE_LOG.c.seq, "seqs"))
-    .where(sa.or_(*(CHANGE_LOG.c.result == result for result in SURPASSED)))
-    .values(result=sa.bindparam("outcome"))
-)
 _LINKED = sa.select(sa.func.count(), sa.func.count(RECORD.c.contact_id.distinct())).where(
     RECORD.c.sync_id == sa.bindparam("s"), among(RECORD.c.contact_id, "ids")
 )
-_FIELDS = sa.select(CHANGE_LOG.c.seq, CHANGE_LOG.c.field).where(
-    CHANGE_LOG.c.sync_id == sa.bindparam("s"), among(CHANGE_LOG.c.seq, "seqs"), CHANGE_LOG.c.field.is_not(None)
-)
 _DONE = sa.delete(OUTBOX).where(among(OUTBOX.c.id, "ids"))
-_UNDONE = sa.text("UPDATE contact SET state = :after WHERE sync_id = :s AND id = :contact AND state = :before")
-_UNDO: Mapping[str, tuple[str, str, Entry]] = {
-    # what was not carried out: (state it was planned to give, state it leaves, what the log says)
-    "archive": ("deleted", "active", Entry("revive", rule="undone", reason="the archive was not carried out: it is decided again")),
-    "restore": ("active", "deleted", Entry("archive", rule="undone", reason="it was not brought back: it is decided again")),
-}
 _TAKEN = Hold("Ambiguous", "the record that answers to this create belongs to another contact")
 
 
@@ -93,10 +72,10 @@ class Settling:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
-    def settle(self, run_id: int, results: Sequence[Settled], now_us: int, mapping_version: str | None = None) -> None:
-        """Take in a batch of results. A row that is neither applied nor held makes its contact dirty again."""
+    def settle(self, run_id: int, results: Sequence[Settled], now_us: int, mapping_version: str | None = None) -> Sequence[Settled]:
+        """Take in a batch of results, and say what they turned into. A row neither applied nor held makes its contact dirty again."""
         if not results:
-            return
+            return ()
         scope = self._scope
         with scope.write() as connection, appending(connection, scope, run_id, now_us, mapping_version) as log:
             batch = _Batch(scope, connection, results)
@@ -104,6 +83,7 @@ class Settling:
                 batch.add(settled)
             batch.save()
             batch.log(log, now_us, run_id)
+        return batch.settled
 
 
 class _Batch:
@@ -115,7 +95,7 @@ class _Batch:
         self._as_seen: dict[int, list[str]] = {number: [] for number in codec.SIDE_NO.values()}
         self._born: dict[int, list[int]] = {number: [] for number in codec.SIDE_NO.values()}
         self._plain: set[int] = set()
-        self._settled: list[Settled] = []
+        self.settled: list[Settled] = []
         self._refs: list[tuple[int, Side, str]] = []
         self._lost: list[tuple[int, Side, str]] = []
         self._known: dict[tuple[int, str], Row] = {}
@@ -146,11 +126,12 @@ class _Batch:
         row = settled.row
         if settled.result == APPLIED:
             settled = self._applied(settled)
-        if settled.result != APPLIED or (settled.left_out and settled.hold is None):
+        if settled.result != APPLIED or settled.left_out:
             values = {"sync_id": self._scope.sync_id, "contact_id": row.contact_id, "retry": settled.retry_at_us}
             values["again"] = 0 if settled.waits else 1
+            values["failed"] = 1 if settled.result.startswith("failed:") else 0  # what is refused or has moved lengthens no pause
             self._rows[_AGAIN].append(values)
-        self._settled.append(settled)
+        self.settled.append(settled)
 
     def _applied(self, settled: Settled) -> Settled:
         """The settled row, or what it turns into when the created record is already somebody else's."""
@@ -159,10 +140,10 @@ class _Batch:
         mine = self._known.get((side, row.ref)) if row.ref else None
         there = self._known.get((side, ref)) if ref else None
         if ref is None:
-            return replace(settled, result="held:Ambiguous", hold=_TAKEN)
+            return replace(settled, result="held:Ambiguous", holds=(_TAKEN,))
         if ref != row.ref and there is not None and there["contact_id"] not in (None, row.contact_id):
             if there["liveness"] == codec.LIVE:
-                return replace(settled, result="held:Ambiguous", hold=_TAKEN)
+                return replace(settled, result="held:Ambiguous", holds=(_TAKEN,))
             self._lost.append((there["contact_id"], row.side, ref))
         if row.untold and self._is_told(row):
             confirms = tuple(name for name in row.confirms if name not in row.untold[other(row.side)])
@@ -232,83 +213,34 @@ class _Batch:
 
     def save(self) -> None:
         # First, so that what comes takes the pages that go: an emptied page is written too.
-        self._connection.execute(_DONE, {"ids": codec.dumps([settled.row.id for settled in self._settled])})
+        self._connection.execute(_DONE, {"ids": codec.dumps([settled.row.id for settled in self.settled])})
         self._rows[_SHOWN].sort(key=_key)  # new refs come in any order, and each page of an index is then visited once
         for statement, rows in self._rows.items():
             self._scope.db.many(self._connection, statement, rows)
         for side, refs in self._as_seen.items():
             if refs:
                 self._connection.execute(_AS_SEEN, {"s": self._scope.sync_id, "at": side, "refs": codec.dumps(refs)})
-        born = [settled.row.contact_id for settled in self._settled if settled.row.kind == "create" and settled.result == APPLIED]
+        born = [settled.row.contact_id for settled in self.settled if settled.row.kind == "create" and settled.result == APPLIED]
         tell(self._connection, self._scope, born)
         for side, ids in self._born.items():
             if ids:
                 self._connection.execute(_BORN, {"s": self._scope.sync_id, "at": side, "ids": codec.dumps(ids)})
 
     def log(self, log: Appender, now_us: int, run_id: int) -> None:
-        """One receipt for the batch, its results copied into the entries; and the holds."""
-        outcomes: dict[str, list[int]] = {}
-        for seq, result in (results := self._results()):
-            outcomes.setdefault(result, []).append(seq)
-        for outcome, seqs in outcomes.items():
-            self._connection.execute(_RESULT, {"s": self._scope.sync_id, "seqs": codec.dumps(seqs), "outcome": outcome})
-        held = [settled for settled in self._settled if settled.hold is not None]
-        keys = self._secrets([*(i for i, _, _ in (*self._refs, *self._lost)), *(s.row.contact_id for s in held)])
-        for contact_id, side, ref in self._lost:
-            reason = "the vendor brought this archived record back when its person was created anew"
-            log.add(Entry("rebind", contact_id, side=side, ref=ref, old=ref, rule="create", reason=reason), keys.get(contact_id))
-        new = {"results": results, "refs": self._refs}
-        log.add(Entry(kind="receipt", new=new), committed=sealed(new, keys))
-        self._undo(log, [settled.row for settled in self._settled if settled.result != APPLIED and settled.row.kind in _UNDO])
-        self._holds(log, held, keys, now_us, run_id)
+        at = (self._connection, self._scope, log)
+        receipts.write_receipt(*at, self.settled, self._refs, self._lost)
+        undone = [settled.row for settled in self.settled if settled.result != APPLIED and settled.row.kind in receipts.UNDO]
+        receipts.undo(*at, [row for row in undone if self._is_its_own(row)])
+        receipts.hold(*at, self.settled, now_us, run_id)
 
-    def _secrets(self, owners: Sequence[int]) -> dict[int, bytes | None]:
-        """Contacts' secrets; those of new ones have come with their births."""
-        keys: dict[int, bytes | None] = {s.row.contact_id: s.row.born for s in self._settled if s.row.born is not None}
-        others = [owner for owner in owners if owner not in keys]
-        return keys | contact_keys(self._connection, self._scope, others) if others else keys
-
-    def _undo(self, log: Appender, rows: Sequence[OutboxRow]) -> None:
-        """An archive that was not carried out leaves its contact alive: else nobody tries again, and what people deleted may come back."""
-        keys = contact_keys(self._connection, self._scope, [row.contact_id for row in rows]) if rows else {}
-        for row in rows:
-            if not any(record["ref"] == row.ref for record in self._of.get(row.contact_id, ())):
-                continue  # a loser's record, not its own
-            before, after, entry = _UNDO[row.kind]
-            values = {"s": self._scope.sync_id, "contact": row.contact_id, "before": before, "after": after}
-            if self._connection.execute(_UNDONE, values).rowcount:
-                log.add(replace(entry, contact_id=row.contact_id, side=row.side, ref=row.ref), keys.get(row.contact_id))
-
-    def _results(self) -> list[tuple[int, str]]:
-        """(entry, result) of the batch. The entries of fields that were left out are looked up only when there are any."""
-        odd = [seq for settled in self._settled if settled.left_out for seq in settled.row.seqs]
-        values = {"s": self._scope.sync_id, "seqs": codec.dumps(odd)}
-        field_of = {row.seq: row.field for row in self._connection.execute(_FIELDS, values)} if odd else {}
-        return [
-            (seq, (f"held:{s.hold.code}" if s.hold else "moved") if field_of.get(seq) in s.left_out else s.result)
-            for s in self._settled
-            for seq in s.row.seqs
-        ]
-
-    def _holds(self, log: Appender, held: Sequence[Settled], keys: dict[int, bytes | None], now_us: int, run_id: int) -> None:
-        current = open_holds(self._connection, self._scope, [settled.row.contact_id for settled in held])
-        there = {(row.contact_id, row.field, row.code) for rows in current.values() for row in rows}
-        for owner, hold in ((s.row.contact_id, hold) for s in held for hold in _holds_of(s)):
-            if (owner, hold.field, hold.code) not in there:
-                there.add((owner, hold.field, hold.code))
-                open_hold(self._connection, self._scope, log, owner, hold, now_us, run_id, keys.get(owner))
+    def _is_its_own(self, row: OutboxRow) -> bool:
+        """Whether the record written to is its contact's, and not a loser's."""
+        return any(record["ref"] == row.ref for record in self._of.get(row.contact_id, ()))
 
 
 def _is_birth(row: OutboxRow) -> bool:
     """Of a new contact, and of all that its one record showed."""
     return row.kind == "create" and row.ref is None and row.confirms == ALL_SHOWN and row.born is not None
-
-
-def _holds_of(settled: Settled) -> list[Hold]:
-    hold = settled.hold
-    if hold is None:
-        return []
-    return [hold, *(replace(hold, field=name) for name in settled.left_out if name != hold.field)]
 
 
 def _best(rows: Sequence[Row]) -> Row | None:

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from state import codec
 from state.log import PAGE, _split, commit, head, log_row, sealed
 from state.queries import KEYS_OF
+from state.receipts import SURPASSED
 from state.scope import Scope
-from state.settling import SURPASSED
 from state.statements import Connection
 from state.tables import CHANGE_LOG
 from syncline.errors import UsageError

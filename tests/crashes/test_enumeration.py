@@ -76,10 +76,10 @@ def _settled_in_two(patch: pytest.MonkeyPatch) -> None:
     """The outbox row goes in a transaction of its own."""
     plain = Settling.settle
 
-    def settle(self: Settling, run_id: int, results: Any, *more: Any) -> None:
+    def settle(self: Settling, run_id: int, results: Any, *more: Any) -> Any:
         for done in results:
             _execute(self, f"DELETE FROM outbox WHERE id = {done.row.id}")
-        plain(self, run_id, results, *more)
+        return plain(self, run_id, results, *more)
 
     patch.setattr(Settling, "settle", settle)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from connectors.mailchimp import Mailchimp
+from syncline.ports import Receipt
 from tests.e2e.people import ADA, BOB, linked_pair, live
 from tests.e2e.world import World
 
@@ -226,3 +230,20 @@ def test_created_across_by_policy_and_only_once(world: World) -> None:
     world.marketing.edit("update", email=ADA, fields={"STAGE": "MQL"})
     world.at_rest()
     assert world.crm_record(ADA)["lifecyclestage"] == "marketingqualifiedlead"
+
+
+def test_a_create_answered_with_another_contacts_record_is_held_and_counted_as_held(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    linked_pair(world)
+    member, plain = world.member(ADA)["contact_id"], Mailchimp.push
+
+    def push(self: Mailchimp, object: str, fields: Any, changes: Any) -> Iterator[Receipt]:
+        for change in list(changes):
+            if change.kind == "create":
+                yield Receipt(change.key, member, next(iter(self.read(object, fields, [member]))))
+            else:
+                yield from plain(self, object, fields, [change])
+
+    monkeypatch.setattr(Mailchimp, "push", push)
+    world.crm.edit("create", fields={"email": BOB, "firstname": "Bob", "lifecyclestage": "customer"})
+    report = world.sync()
+    assert (report.pushed.applied, report.pushed.held, world.holds()) == (0, 1, [("", "Ambiguous")])

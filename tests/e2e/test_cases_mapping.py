@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
+from connectors.hubspot import HubSpot
 from syncline.errors import GuardTripped
 from tests.e2e.world import World
 
@@ -89,3 +92,30 @@ def test_G_04_a_renamed_label_moves_nothing_and_an_unknown_value_holds_its_field
     assert (world.member(ADA)["STAGE"], world.crm_record(ADA)["lifecyclestage"]) == ("CUST", "fan")
     assert world.holds() == []
     stages.label = label
+
+
+def test_a_write_that_was_left_over_of_a_field_that_has_left_the_mapping_is_not_told_as_applied(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run dies before the vendor is reached, and the mapping is edited: nobody can tell any more, and the log does not pretend."""
+    world.pair("ada", {"firstname": "Ada"}, {"FNAME": "Ada"})
+    world.settle()
+    world.mark()
+    world.marketing.edit("update", email=ADA, fields={"LNAME": "Byron", "COUNTRY": "FR"})
+
+    class Died(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Died
+
+    with monkeypatch.context() as patch, pytest.raises(Died):
+        patch.setattr(HubSpot, "push", die)
+        world.sync()
+    world.edit_mapping(("  last_name:  {crm: lastname,  marketing: merge_fields.LNAME, transform: {marketing: {text: {max: 50}}}}\n", ""))
+    world.shift_s = 3600
+    report = world.sync()
+    assert (report.pushed.moved, report.pushed.applied) == (1, 1), "what is left is decided again in the same round"
+    assert [row.result for row in world.log(field="last_name")] == ["moved"]
+    world.at_rest()
+    assert world.written("crm") == [("country", "France")]

@@ -16,7 +16,7 @@ from tests.state.under_way import renamed
 def test_a_refused_record_waits_with_its_reason_and_is_not_sent_every_run(sync: SyncStore) -> None:
     run_id, contact_id = renamed(sync)
     [row] = outbox(sync)
-    sync.settle(run_id, [Settled(row, "held:Rejected", hold=Hold("Rejected", "too long", "name", "marketing"))], 2_000)
+    sync.settle(run_id, [Settled(row, "held:Rejected", holds=(Hold("Rejected", "too long", "name", "marketing"),))], 2_000)
     assert decide(sync) == []
     [hold] = sync.holds()
     assert (hold.contact_id, hold.code, hold.field, hold.reason) == (contact_id, "Rejected", "name", "too long")
@@ -32,9 +32,10 @@ def test_a_refused_record_waits_with_its_reason_and_is_not_sent_every_run(sync: 
 def test_a_field_refused_on_the_way_is_held_alone(sync: SyncStore) -> None:
     run_id, contact_id = renamed(sync)
     [row] = outbox(sync)
-    partly = replace(applied(structs.replace(row, fields={})), hold=Hold("Rejected", "no", "name", "marketing"), left_out=("name", "tags"))
+    refused = (Hold("Rejected", "too long", "name", "marketing"), Hold("Rejected", "no such tag", "tags", "marketing"))
+    partly = replace(applied(structs.replace(row, fields={})), holds=refused)
     sync.settle(run_id, [partly], 2_000)
-    assert {hold.field for hold in sync.holds(contact_id)} == {"name", "tags"}
+    assert {(hold.field, hold.reason) for hold in sync.holds(contact_id)} == {("name", "too long"), ("tags", "no such tag")}
     assert [(row.entry.kind, row.result) for row in sync.entries(contact_id=contact_id, field="name")] == [
         ("change", "held:Rejected"),
         ("hold", "agreed"),

@@ -46,7 +46,7 @@ def _settled(row: OutboxRow, outcome: str, number: int) -> Settled:
         case "rebind":
             return applied(row, f"m-{row.contact_id}-{number}")
         case "held":
-            return Settled(row, "held:Rejected", hold=Hold("Rejected", "no", "name", "marketing"))
+            return Settled(row, "held:Rejected", holds=(Hold("Rejected", "no", "name", "marketing"),))
     return Settled(row, "moved")
 
 

@@ -147,7 +147,7 @@ def _alone(sync: SyncStore, who: str) -> int:
 def test_a_survivor_that_nobody_could_be_made_for_joins_the_contact_that_has_somebody(sync: SyncStore) -> None:
     ann, bob = linked(sync, "ann"), _alone(sync, "bob")
     refused = Hold("AlreadyExists", "this address is taken", side="marketing")
-    sync.settle(2, [Settled(row, "held:AlreadyExists", hold=refused) for row in outbox(sync)], 9)
+    sync.settle(2, [Settled(row, "held:AlreadyExists", holds=(refused,)) for row in outbox(sync)], 9)
     sync.stage("crm", [seen("c-bob", "bob", at_us=200, absorbed=("c-ann",))])
     [merge] = sync.merges()
     assert (merge.winner, merge.losers) == (ann, (bob,))

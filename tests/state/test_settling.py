@@ -9,7 +9,7 @@ from msgspec import structs
 
 from state.echoes import Settled
 from state.store import SyncStore
-from syncline.plan import Write
+from syncline.plan import Hold, Write
 from tests.state.people import applied, commit, decide, linked, outbox, plan_for, seen
 from tests.state.under_way import created, load, renamed
 
@@ -102,6 +102,23 @@ def test_attempts_are_counted_until_something_succeeds(sync: SyncStore) -> None:
     assert sync.attempts(row.contact_id) == 0
 
 
+@pytest.mark.parametrize("result", ["moved", "held:Rejected"])
+def test_only_what_failed_counts_as_an_attempt_and_a_refusal_forgets_none(sync: SyncStore, result: str) -> None:
+    """A field that is refused night after night does not make the first failure pause for hours; nor does it end a long pause."""
+    run_id, contact_id = renamed(sync)
+    write = Write("marketing", "update", "m-ann", {"name": "Anna"}, entries=())
+    counted = []
+    for number, said in enumerate((result, result, "failed:Unreachable", result)):
+        [row] = outbox(sync)
+        holds = (Hold("Rejected", "no", "name", "marketing"),) if said == "held:Rejected" else ()
+        sync.settle(run_id, [Settled(row, said, holds=holds)], 2_000)
+        counted.append(sync.attempts(contact_id))
+        sync.touch_held()
+        [contact] = decide(sync)
+        commit(sync, run_id + 1 + number, [plan_for(contact, writes=[write])])
+    assert counted == [0, 0, 1, 1]
+
+
 def test_what_an_answer_does_not_show_is_judged_again(sync: SyncStore) -> None:
     run_id, contact_id = renamed(sync)
     [row] = outbox(sync)
@@ -133,7 +150,8 @@ def test_a_create_that_meets_anothers_record_is_held_and_links_nothing(sync: Syn
     bob = linked(sync, "bob")
     run_id, contact_id = created(sync)
     [row] = outbox(sync)
-    sync.settle(run_id, [applied(row, "m-bob")], 2_000)
+    [settled] = sync.settle(run_id, [applied(row, "m-bob")], 2_000)
+    assert settled.result == "held:Ambiguous"
     assert sync.contact_by("marketing", "m-bob") == bob
     assert [(hold.contact_id, hold.code) for hold in sync.holds()] == [(contact_id, "Ambiguous")]
     assert sync.verify().problems == ()

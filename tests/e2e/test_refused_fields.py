@@ -1,0 +1,116 @@
+"""Fields that a vendor refuses by name, end to end: each waits, for its own reason, with whatever shares it; nothing else does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from connectors.hubspot import HubSpot
+from syncline.errors import Rejected
+from syncline.ports import Receipt
+from tests.e2e.test_cases_fields import ADA, linked, marketing_edit
+from tests.e2e.world import World
+
+FULL_NAME = (
+    ("first_name: {crm: firstname, marketing: merge_fields.FNAME, transform: {",
+     "first_name: {crm: full_name, marketing: merge_fields.FNAME, transform: {crm: {name: {part: first}}, "),
+    ("last_name:  {crm: lastname,  marketing: merge_fields.LNAME, transform: {",
+     "last_name:  {crm: full_name,  marketing: merge_fields.LNAME, transform: {crm: {name: {part: last}}, "),
+    ("company: {crm: company,", "company: {crm: full_name,"),
+)  # fmt: skip
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Properties that the CRM refuses by name, as long as they are in here; the first one in the change is named."""
+    plain, names = HubSpot.push, set[str]()
+
+    def push(self: HubSpot, object: str, fields: Any, changes: Any) -> Iterator[Receipt]:
+        for change in list(changes):
+            name = next((name for name in change.fields if name in names), None)
+            if name is None:
+                yield from plain(self, object, fields, [change])
+            else:
+                yield Receipt(change.key, change.ref, error=Rejected(f"HubSpot refused {name}", field=name))
+
+    monkeypatch.setattr(HubSpot, "push", push)
+    return names
+
+
+def results(world: World, *fields: str) -> list[str]:
+    """What became of the last change of each of these fields."""
+    return [[row.result for row in world.log(field=field) if row.entry.kind == "change"][-1] for field in fields]
+
+
+def test_a_refused_full_name_holds_both_its_parts_until_it_is_taken(world: World, refused: set[str]) -> None:
+    """And not what only reads it."""
+    world.crm.edit("add_field", name="full_name")
+    world.edit_mapping(*FULL_NAME)
+    linked(world, {"full_name": "Ada Byron"}, {"LNAME": "Byron"})
+    refused.add("full_name")
+    marketing_edit(world, FNAME="Augusta", LNAME="King", COUNTRY="FR")
+    world.at_rest()
+    assert world.written("crm") == [("country", "France")] and world.crm_record(ADA)["full_name"] == "Ada Byron"
+    assert world.holds() == [("first_name", "Rejected"), ("last_name", "Rejected")]
+    assert results(world, "first_name", "last_name", "country") == ["held:Rejected", "held:Rejected", "applied"]
+    refused.clear()
+    world.at_rest("sweep")
+    assert world.crm_record(ADA)["full_name"] == "Augusta King"
+    assert (world.member(ADA)["FNAME"], world.member(ADA)["LNAME"]) == ("Augusta", "King") and world.holds() == []
+
+
+def test_a_refused_full_name_of_somebody_new_holds_both_its_parts_until_it_is_taken(world: World, refused: set[str]) -> None:
+    world.crm.edit("add_field", name="full_name")
+    world.edit_mapping(*FULL_NAME)
+    refused.add("full_name")
+    world.marketing.edit("create", email=ADA, fields={"FNAME": "Augusta", "LNAME": "King", "STAGE": "CUST"})
+    world.at_rest()
+    assert not world.crm_record(ADA).get("full_name")
+    assert world.holds() == [("first_name", "Rejected"), ("last_name", "Rejected")]
+    refused.clear()
+    world.at_rest("sweep")
+    assert world.crm_record(ADA)["full_name"] == "Augusta King" and world.holds() == []
+
+
+def reasons(world: World) -> dict[str, str]:
+    """The reason of every open hold, by field."""
+    with world.context() as context:
+        return {hold.field: hold.reason for hold in context.sync.holds()}
+
+
+def test_each_refused_field_waits_for_its_own_reason(world: World, refused: set[str]) -> None:
+    linked(world)
+    refused.update(("lastname", "country"))
+    marketing_edit(world, LNAME="King", COUNTRY="FR", PHONE="01 555 0101")
+    world.at_rest()
+    assert reasons(world) == {"last_name": "HubSpot refused lastname", "country": "HubSpot refused country"}
+    assert [name for name, _ in world.written("crm")] == ["phone"]
+    assert results(world, "last_name", "country", "phone") == ["held:Rejected", "held:Rejected", "applied"]
+
+
+def test_a_record_with_more_refused_fields_than_we_try_without_waits_whole(world: World, refused: set[str]) -> None:
+    """Its other fields are not sent either: that they wait, and why, is said of the record."""
+    linked(world)
+    refused.update(("firstname", "lastname", "phone", "date_of_birth", "marketing_tags"))
+    marketing_edit(world, FNAME="Augusta", LNAME="King", PHONE="01 555 0101", BDAY="1980-02-29", tags=["vip"], COUNTRY="FR")
+    world.at_rest()
+    assert world.written("crm") == [] and "HubSpot refused" in reasons(world)[""]
+    refused.clear()
+    world.at_rest("sweep")
+    assert (world.crm_record(ADA)["country"], world.crm_record(ADA)["lastname"]) == ("France", "King") and world.holds() == []
+
+
+def test_the_first_failure_after_many_refused_nights_pauses_for_a_minute(world: World, refused: set[str], waits: list[float]) -> None:
+    linked(world)
+    refused.add("country")
+    marketing_edit(world, COUNTRY="FR")
+    for _ in range(9):
+        world.sync("sweep")
+    world.marketing.edit("update", email=ADA, fields={"LNAME": "Byron", "COUNTRY": ""})
+    world.crm.faults(on="batch/update", kind="429", times=50, retry_after=1)
+    assert world.sync().pushed.failed == 1
+    world.crm.faults(clear=True)
+    world.shift_s = 70
+    assert world.sync().pushed.applied == 1 and world.crm_record(ADA)["lastname"] == "Byron"

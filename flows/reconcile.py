@@ -87,12 +87,15 @@ def refuse(planned: Planned, run_id: int, mapping_file: str) -> None:
 
 
 def commit(context: Context, run_id: int, progress: Progress) -> int:
-    """Turn the approved plan live, chunk by chunk: view, log and outbox of a chunk in one transaction. Returns the contacts committed."""
+    """Turn the approved plan live, chunk by chunk: view, log and outbox of a chunk in one transaction. Returns the contacts committed.
+
+    Not those that later runs have touched while the plan waited: they are decided anew by the next round.
+    """
     committed = 0
     progress.stage("commit")
     for number, plans in context.sync.plan_chunks(run_id):
-        context.sync.commit_chunk(run_id, number, plans, context.mapping.version, context.clock(), partial(_new_keys, context))
-        committed += len(plans)
+        now, new_keys = context.clock(), partial(_new_keys, context)
+        committed += context.sync.commit_chunk(run_id, number, plans, context.mapping.version, now, new_keys)
         progress.advance(len(plans))
     return committed
 

@@ -2,6 +2,7 @@
 
 A chunk is deleted by the transaction that commits it, so a crash leaves it either wholly planned or wholly done. Records that were staged
 again after the plan was made (it may have waited for approval) stay dirty: an edit is never cleared by a decision that did not see it.
+Contacts that later runs have touched meanwhile are left out whole (`state.overtaken`).
 """
 
 # ruff: noqa: S608  (statements are put together from literals of this module; values are always bound)
@@ -18,12 +19,14 @@ from state.database import Values, insert
 from state.holds import AMBIGUOUS, HoldRow, Owner, by_owner, open_holds, settle_holds
 from state.last_words import hear
 from state.log import Appender, appending
+from state.overtaken import overtaken
 from state.plans import BIRTHS, Chunk, StoredPlan, StoredWrite
 from state.queries import CONTACTS
 from state.scope import Scope
 from state.statements import Connection
 from state.tables import CONTACT, OUTBOX
 from syncline.errors import UsageError
+from syncline.log import Entry
 from syncline.plan import Hold
 from syncline.records import Side
 
@@ -42,6 +45,8 @@ _RELINK = sa.text(f"UPDATE record SET contact_id = :contact_id, {_SETTLED}{_WHER
 _CLEAR = sa.text(f"UPDATE record SET {_SETTLED}{_WHERE}")
 _OUTBOX = insert(OUTBOX, ("sync_id", "run_id", "phase", "side", "contact_id", "kind", "ref", "key", "body"))
 
+_OVERTAKEN = "what these contacts were decided on has changed since; they are decided anew"
+
 
 class Commits:
     """Commits chunks of one sync."""
@@ -57,17 +62,25 @@ class Commits:
         mapping_version: str,
         now_us: int,
         new_key: Callable[[int], Sequence[bytes]],
-    ) -> None:
-        """Turn one stored chunk live. `new_key(n)` gives n fresh secrets of 32 bytes. Raises UsageError if it was committed before."""
+    ) -> int:
+        """Turn one stored chunk live. Returns the contacts committed: those that later runs have touched are left for the next decision.
+
+        `new_key(n)` gives n fresh secrets of 32 bytes. Raises UsageError if it was committed before.
+        """
         scope = self._scope
         with scope.write() as connection, appending(connection, scope, run_id, now_us, mapping_version) as log:
             staged = connection.execute(_TAKE, {"s": scope.sync_id, "run": run_id, "number": number}).scalar()
             if staged is None:
                 raise UsageError(f"chunk {number} of run {run_id} is not planned (or was committed already)")
+            late = overtaken(connection, scope, run_id, staged, chunk.stored)
+            plans = [plan for plan in chunk.stored if plan.contact_id not in late] if late else chunk.stored
+            if late:
+                log.add(Entry("approval", new={"run": run_id, "left_out": len(late)}, rule="overtaken", reason=_OVERTAKEN))
             batch = _Batch(scope, connection, log, run_id, now_us, staged)
-            batch.add(chunk.stored, new_key)
+            batch.add(plans, new_key)
             batch.save()
-            hear(connection, scope, [(plan.contact_id, plan.new, plan.refs) for plan in chunk.stored], staged)
+            hear(connection, scope, [(plan.contact_id, plan.new, plan.refs) for plan in plans], staged)
+        return len(plans)
 
 
 def _at(plan: StoredPlan, hold: Hold) -> Side:

@@ -28,7 +28,6 @@ from syncline.errors import GuardTripped
 from syncline.records import SIDES, Side
 from tests.crashes.histories import Act, Order
 from tests.simulation import people
-from tests.simulation.mapping import loaded
 from tests.simulation.world import Crash, S, World
 
 LONG_S = 3600
@@ -77,7 +76,7 @@ class Doomed(World):
 
     def open(self) -> Context:
         """A program started anew, but for what SQLAlchemy has compiled already: its connections and all that it remembers are new."""
-        rules = loaded(self.vendors["crm"].profile.name, self.vendors["marketing"].profile.name, self.variant)
+        rules = self.rules()
         ports = {side: self._port(side) for side in SIDES}
         for port in ports.values():
             port.push = partial(self._answered, port.push)  # type: ignore[method-assign]

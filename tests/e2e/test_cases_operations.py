@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -113,6 +114,50 @@ def test_a_plan_is_approved_once_and_only_under_its_own_mapping(world: World) ->
     assert world.sync(approve=stopped.run_id).exit_code == 2
     assert world.sync(approve=again.run_id).exit_code == 0
     assert world.sync(approve=again.run_id).exit_code == 2
+    world.at_rest("sweep")
+
+
+def older_plan_approved(world: World, between: Callable[[list[str]], object], kind: str = "sync") -> list[str]:
+    """Of three people two are edited, and one is new. A run asks for a yes; so does another after `between`, but the first one gets it."""
+    world.edit_mapping(("overwrites: 20%", "overwrites: 0"))
+    emails = in_step(world, 3)
+    for email in (emails[0], emails[2]):
+        world.crm.edit("update", email=email, fields={"firstname": "Robin"})
+    world.crm.edit("create", fields={"email": "new@people.example", "firstname": "New"})
+    first = world.sync()
+    between(emails)
+    second = world.sync(kind)
+    assert (first.status, second.status) == ("stopped", "stopped")
+    report = world.sync(approve=first.run_id)
+    assert (report.totals["contacts"], report.decided, report.error) == (3, 2, None), "one of three is left out"
+    assert world.member(emails[2])["FNAME"] == "Robin"
+    world.verified()
+    return emails
+
+
+def test_an_older_plan_that_is_approved_leaves_out_who_was_merged_since(world: World) -> None:
+    def merge(emails: list[str]) -> None:
+        world.crm.edit("merge", winner=world.crm_record(emails[1])["id"], loser=world.crm_record(emails[0])["id"])
+
+    emails = older_plan_approved(world, merge)
+    assert world.member(emails[0])["FNAME"] == "P0"
+    world.at_rest("sweep")
+    assert world.member(emails[0])["state"] == "archived"
+
+
+def test_an_older_plan_that_is_approved_makes_nobody_who_is_known_to_be_gone(world: World) -> None:
+    older_plan_approved(world, lambda _: world.crm.edit("delete", email="new@people.example"), "sweep")
+    assert "new@people.example" not in {member["email_address"] for member in world.marketing.records()}
+    world.at_rest("sweep")
+
+
+def test_an_older_plan_that_is_approved_carries_nothing_across_that_is_known_to_be_another_by_now(world: World) -> None:
+    emails = older_plan_approved(world, lambda emails: world.crm.edit("update", email=emails[0], fields={"firstname": "Rowan"}))
+    assert world.member(emails[0])["FNAME"] == "P0"
+    again = world.sync()
+    assert again.status == "stopped"
+    world.sync(approve=again.run_id)
+    assert world.member(emails[0])["FNAME"] == "Rowan"
     world.at_rest("sweep")
 
 

@@ -34,6 +34,7 @@ OBSERVE, LISTINGS, PUSH, RECHECK, SENDER = "flows.observe", "flows.listings", "f
 RECONCILE, ROUND, SETTINGS = "flows.reconcile", "flows.round", "flows.settings"
 SETTLING, ECHOES, COMMITS, MATCHING, MERGING = "state.settling", "state.echoes", "state.commits", "state.matching", "state.merging"
 RETURNED, RECEIPTS = "state.returned", "state.receipts"
+RETURNED, OVERTAKEN = "state.returned", "state.overtaken"
 OBSERVATIONS, CONTACTS, RUNS, LEASE, SCOPE = "state.observations", "state.contacts", "state.runs", "state.lease", "state.scope"
 HUBSPOT, MAILCHIMP, TRYTON, HTTP = "connectors.hubspot_reads", "connectors.mailchimp", "connectors.tryton", "connectors.http"
 
@@ -89,6 +90,16 @@ ENGINE_FAULTS = [
     Fault("holds are not written down", COMMITS, "        if plan.holds or current:", "        if current:"),
     Fault("consent is written last", COMMITS, '0 if write.kind == "consent" else 1,', '1 if write.kind == "consent" else 0,', ("tests/state/test_commits.py::test_consent_goes_first",)),
     Fault("a chunk is committed twice", COMMITS, '_TAKE = sa.text("DELETE FROM plan_chunk WHERE sync_id = :s AND run_id = :run AND number = :number RETURNING staged")', '_TAKE = sa.text("SELECT staged FROM plan_chunk WHERE sync_id = :s AND run_id = :run AND number = :number")', ("tests/state/test_commits.py::test_a_chunk_is_committed_once",)),
+    # ---- plans that waited
+    Fault("a plan that waited is carried out whatever has happened since", OVERTAKEN, "next_run_id = :run + 1", "next_run_id > :run", ("tests/state/test_overtaken.py::test_who_was_seen_to_be_edited_since_is_left_out_and_noted",)),
+    Fault("a plan that waited overwrites what was seen since", OVERTAKEN, "row.staged > staged or ", "", ("tests/state/test_overtaken.py::test_who_was_seen_to_be_edited_since_is_left_out_and_noted",)),
+    Fault("who was merged since is decided without the other", OVERTAKEN, " - told\n", "\n", ("tests/state/test_overtaken.py::test_neither_of_two_who_were_merged_since_is_decided_without_the_other",)),
+    Fault("who was found across since is made there", OVERTAKEN, "row.pair_ref == refs.get(other(side))", "True", ("tests/state/test_overtaken.py::test_who_was_found_across_since_is_not_made_there",)),
+    Fault("who waits since is made across", OVERTAKEN, "(row.dirty == UNHEARD and row.liveness == codec.LIVE)", "False", ("tests/state/test_overtaken.py::test_who_may_be_one_of_several_since_waits",)),
+    Fault("who was linked since is linked again", OVERTAKEN, "row.contact_id is None for row", "True for row", ("tests/state/test_overtaken.py::test_who_was_linked_since_stays_where_they_are",)),
+    Fault("who was swallowed since is made across", OVERTAKEN, "row.liveness == codec.LIVE and row.contact_id", "row.contact_id", ("tests/state/test_overtaken.py::test_who_was_swallowed_since_by_somebody_new_is_not_made",)),
+    Fault("who swallowed somebody since is made without their last words", OVERTAKEN, "strays(connection, scope, owners).items()", "()", ("tests/state/test_overtaken.py::test_nobody_new_is_made_without_what_was_merged_into_them_since",)),
+    Fault("what a plan leaves out is not noted", COMMITS, "            if late:", "            if False:", ("tests/state/test_overtaken.py::test_who_was_seen_to_be_edited_since_is_left_out_and_noted",)),
     # ---- look again
     Fault("nobody looks again", RECHECK, "        if record is None or _as_expected(row, record):", "        if True:"),
     Fault("an older copy proves that a write was made", RECHECK, "as_shown(sender, row, record) if record.ref not in late else None", "as_shown(sender, row, record)", ("tests/simulation/test_simulation.py::test_an_older_copy_is_no_proof_that_a_write_was_made",)),

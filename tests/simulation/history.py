@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ SEEDS = Path(__file__).parent / "seeds"
 CONSENTS = ("out", "out", "in", "asked", "bounced", "silent")
 WORDY = 0.4
 """How many of the CRMs like HubSpot have a word for those who agreed."""
+
+TIGHT, LATE = 0.25, 0.5
+"""How many histories have the tightest limits, and of how many yeses the first plan that waits is meant instead of the last."""
 
 PLAIN = (*TEXTS, "phone", "birthday")
 
@@ -48,7 +51,19 @@ def generate(seed: int | str) -> History:
     made = _Maker(random.Random(f"history:{seed}"))
     if made.setup["crm"]["profile"] == "hub" and random.Random(f"words:{seed}").random() < WORDY:
         made.setup["crm"]["profile"] = "list"
-    return History(str(seed), made.setup, tuple(made.steps()))
+    late = random.Random(f"approvals:{seed}")
+    if late.random() < TIGHT:
+        made.setup["tight"] = True
+    return History(str(seed), made.setup, tuple(_approved(made.steps(), late, "tight" in made.setup)))
+
+
+def _approved(steps: Iterable[Step], rng: random.Random, tight: bool) -> Iterator[Step]:
+    """The operator may be slow, and many a round has asked by then. Where nearly every one asks, there are more yeses."""
+    for step in steps:
+        slow = rng.random() < LATE
+        yield {**step, "oldest": True} if step["do"] == "approve" and slow else step
+        if tight and slow and step["do"] == "round" and rng.random() < LATE:
+            yield {"do": "approve", "oldest": True}
 
 
 class _Maker:

@@ -12,7 +12,7 @@ from flows.push import LONGEST_RETRY_S
 from syncline.records import SIDES
 from tests.simulation.case import Case, line, pairs
 from tests.simulation.judge_values import MARK, unseen
-from tests.simulation.mapping import LIMITS
+from tests.simulation.mapping import limits
 from tests.simulation.vendor import Effect, Vendor
 from tests.simulation.words import BAD_PHONE, BAD_STAGE, members
 from tests.simulation.world import Violation
@@ -56,15 +56,15 @@ def honest_shadows(case: Case) -> Iterator[Violation]:
 
 def within_limits(case: Case) -> Iterator[Violation]:
     """I20: no run removes, blanks or opts out more than the mapping allows, unless somebody said yes."""
-    done: Counter[tuple[str, str]] = Counter()
+    most, done = limits(case.world.setup), Counter[tuple[str, str]]()
     for vendor in case.world.vendors.values():
         for effect in vendor.effects:
             if effect.engine and (kind := _weighed(vendor, effect)):
                 done[effect.actor.split("-")[0], kind] += 1
     approved = {str(run) for run in case.world.approved}
     for (run, kind), count in done.items():
-        if count > LIMITS[kind] and run not in approved and not case.world.restored_database:
-            yield Violation("I20", f"run {run}: {count} {kind}, {LIMITS[kind]} allowed")
+        if count > most[kind] and run not in approved and not case.world.restored_database:
+            yield Violation("I20", f"run {run}: {count} {kind}, {most[kind]} allowed")
 
 
 def _weighed(vendor: Vendor, effect: Effect) -> str:

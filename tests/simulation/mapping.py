@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from mappings.load import LoadedMapping, load
 from tests.simulation.profiles import PROFILES, STAGES
@@ -10,6 +12,9 @@ from tests.simulation.scratch import scratch
 
 VARIANTS = 4
 LIMITS = {"deletes": 2, "blanks": 4, "unsubscribes": 3}
+TIGHT = dict.fromkeys(LIMITS, 0)
+"""Nobody is removed, blanked or opted out without a yes: nearly every plan waits, and the next ones beside it."""
+
 RULES = (
     "{rule: newest, tie: crm, skew: 2m}",
     "{rule: prefer, side: marketing}",
@@ -27,15 +32,20 @@ CONSENT = {
 }
 
 
+def limits(setup: Mapping[str, Any]) -> dict[str, int]:
+    """The limits that a history is played under."""
+    return TIGHT if setup.get("tight") else LIMITS
+
+
 @lru_cache(maxsize=64)
-def loaded(crm: str, marketing: str, variant: int) -> LoadedMapping:
+def loaded(crm: str, marketing: str, variant: int, tight: bool = False) -> LoadedMapping:
     """Loaded once: reading YAML is the slowest part of a history."""
-    path = scratch() / f"{crm}-{marketing}-{variant}.yaml"
-    path.write_text(text(crm, marketing, variant), encoding="utf-8")
+    path = scratch() / f"{crm}-{marketing}-{variant}{'-tight' if tight else ''}.yaml"
+    path.write_text(text(crm, marketing, variant, TIGHT if tight else LIMITS), encoding="utf-8")
     return load(path)
 
 
-def text(crm: str, marketing: str, variant: int) -> str:
+def text(crm: str, marketing: str, variant: int, most: Mapping[str, int] = LIMITS) -> str:
     """The mapping's text."""
     rules = [RULES[(variant + at) % len(RULES)] for at in range(len(RULES))]
     deletes = (
@@ -55,7 +65,7 @@ sides:
 identity: {{match: [email]}}
 policy:
   delete: {deletes}
-  limits: {{{", ".join(f"{name}: {most}" for name, most in LIMITS.items())}, overwrites: 60%, empty_side: stop}}
+  limits: {{{", ".join(f"{name}: {count}" for name, count in most.items())}, overwrites: 60%, empty_side: stop}}
 defaults: {{conflict: {{rule: newest, tie: crm, skew: 2m}}}}
 fields:
   email: {{crm: email, marketing: email, type: email, required_in: [crm, marketing], conflict: {{rule: prefer, side: crm}}}}

@@ -1,6 +1,7 @@
 """I12 and I13: what a history ends in depends neither on the sizes of pages and batches, nor on one person whom a vendor never takes.
 
 The vendors are never late here, and nobody acts in the middle of a round: then what happened before a round is the same however it is read.
+Nor are the limits at their tightest: what a vendor never takes would ask for another yes after every sweep.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Truth = dict[str, list[tuple[int, Mapping[str, Any]]]]
 
 def calm(seed: int, sizes: Mapping[str, int], *also: str) -> History:
     history = generate(seed)
-    setup = {**history.setup, **{side: {**history.setup[side], "sizes": {**sizes, "lag_s": 0}} for side in SIDES}}
+    setup = {**history.setup, "tight": False, **{side: {**history.setup[side], "sizes": {**sizes, "lag_s": 0}} for side in SIDES}}
     return replace(history, setup=setup, steps=tuple(step for step in history.steps if step["do"] in (*CALM, *also)))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from flows.round import LEASE_TTL_US, Kind, Report, run_round
 from flows.settings import Context
+from mappings.load import LoadedMapping
 from state.store import Store
 from syncline.errors import CursorRegressed, GuardTripped, LockHeld
 from syncline.ports import Change
@@ -137,11 +138,16 @@ class World:
 
     def open(self) -> Context:
         """A fresh program: mapping, database, connectors."""
-        rules = loaded(self.vendors["crm"].profile.name, self.vendors["marketing"].profile.name, self.variant)
+        rules = self.rules()
         store = Store.open(f"sqlite:///{self.database}")
         ports = {side: self._port(side) for side in SIDES}
         sync = store.sync(rules.model.name, bytes(32))
         return Context(rules, store, sync, ports, clock=lambda: self.now_us, random_bytes=self.secrets.randbytes, in_turn=True)
+
+    def rules(self) -> LoadedMapping:
+        """The mapping as it is now."""
+        crm, marketing = (self.vendors[side].profile.name for side in SIDES)
+        return loaded(crm, marketing, self.variant, bool(self.setup.get("tight")))
 
     def _port(self, side: Side) -> Port:
         return Port(self.vendors[side], self._boundary, self.faults[side], self.hidden[side], self._happened, self._who)
@@ -180,7 +186,7 @@ class World:
         if kind == "sweep":
             self.swept_us = began_us if report.error is None and not self._resumes else self.swept_us
             self._resumes = report.error is not None
-        if report.error is None and kind != "retry":
+        if report.error is None and report.observed:  # a retry polls nobody, nor does a round that commits an approved plan
             self.heard.append((began_us, self.now_us))
         return report
 
@@ -284,15 +290,27 @@ class World:
                 self.broken("I-lease", f"the engine that lost its lease ended with {report.error!r}")
 
     def _approve(self, step: Step) -> None:
-        """The operator says yes to whatever the last round asked, unless it is overtaken and nothing waits any more."""
-        if self.reports and asks(self.reports[-1]) and not (self.overtaken and not self._waits(self.reports[-1])):
+        """The operator says yes to whatever the last round asked, unless it is overtaken and nothing waits any more.
+
+        Or, being slow, to the first of all that wait.
+        """
+        if step.get("oldest"):
+            waiting = [run for run in self.engine().sync.planned_runs() if self._is_kept(run)]
+            if waiting:
+                self.injected["late yes"] += 1
+                self.round("sync", approve=waiting[0])
+        elif self.reports and asks(self.reports[-1]) and not (self.overtaken and not self._waits(self.reports[-1])):
             self.round("sync", approve=self.reports[-1].run_id)
 
     def _waits(self, report: Report) -> bool:
         if isinstance(report.error, CursorRegressed):
             return True
-        engine, run = self.engine(), self.engine().sync.run(report.run_id)
-        return run is not None and run.mapping_version == engine.mapping.version and engine.sync.plan_exists(report.run_id)
+        return self._is_kept(report.run_id) and self.engine().sync.plan_exists(report.run_id)
+
+    def _is_kept(self, run_id: int) -> bool:
+        """Whether that run waits for a yes under the mapping as it is."""
+        run = self.engine().sync.run(run_id)
+        return run is not None and run.status == "stopped" and run.mapping_version == self.engine().mapping.version
 
     def _wait(self, step: Step) -> None:
         self.now_us += step["s"] * S

@@ -27,6 +27,7 @@ def plan(
 
 def _fresh_plan(file: Path, limit: int, as_json: bool) -> int:
     from console.bars import bars
+    from console.show import tried_again
     from console.show_plan import Shown, show
     from flows.round import planned_contacts, run_round
     from flows.settings import open_context
@@ -38,6 +39,8 @@ def _fresh_plan(file: Path, limit: int, as_json: bool) -> int:
         planned = () if report.error else planned_contacts(context, report.run_id)
         if as_json or report.error is None:
             show(Shown(report.run_id, report.totals, tuple(report.trips), planned), str(file), limit, report.as_dict() if as_json else None)
+        if report.paused.contacts and not as_json:
+            typer.echo(f"Not in this plan: {tried_again(report.paused.contacts, report.paused.first_us)}")
     finally:
         context.close()
     return _end(report)
@@ -105,6 +108,8 @@ TOTALS = ("creates", "links", "updates", "archives", "overwrites", "blanks", "un
 
 def summary(report: dict[str, Any], file: str) -> None:
     """A run in five seconds of reading: what was read, planned, done, what it cost, and what to do next."""
+    from console.show import tried_again
+
     for side, seen in report["observed"].items():
         how = "all" if seen["full"] else "changes only"
         typer.echo(f"  {side:<10} read {seen['read']:,} ({how}), {seen['changed']:,} changed; {_calls(report['calls'].get(side, {}))}")
@@ -117,6 +122,8 @@ def summary(report: dict[str, Any], file: str) -> None:
     for warning in report["warnings"]:
         typer.echo(f"  note       {warning}")
     typer.echo(f"Run {report['run']}: {VERDICT[report['status']]}")
+    if report["to_retry"]:
+        typer.echo(f"Next: {tried_again(report['to_retry'], report['retry_at_us'])}: syncline sync {file}")
     if report["open_holds"]:
         typer.echo(f"Next: {report['open_holds']:,} wait with a reason: syncline status {file}")
     if report["pushed"]["moved"]:

@@ -110,3 +110,9 @@ def since(text: str, now_us: int) -> int:
 def plural(count: int, noun: str) -> str:
     """`1 contact`, `2 contacts`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def tried_again(contacts: int, first_us: int | None) -> str:
+    """How many wait out the pause after a failed write, and till when."""
+    waits = f"{plural(contacts, 'contact')} {'waits' if contacts == 1 else 'wait'} to be tried again after a failed write"
+    return f"{waits}, {'' if contacts == 1 else 'the first '}from {when(first_us)} on"

@@ -17,6 +17,12 @@ _RECORDS = sa.text("SELECT side, liveness, COUNT(*) AS n FROM record WHERE sync_
 _CONTACTS = sa.text("SELECT state, COUNT(*) AS n FROM contact WHERE sync_id = :s GROUP BY state")
 _HOLDS = sa.text("SELECT code, COUNT(*) AS n FROM hold WHERE sync_id = :s AND open = 1 GROUP BY code ORDER BY code")
 _DIRTY = sa.text("SELECT COUNT(*) AS n, MIN(modified_us) AS oldest FROM record WHERE sync_id = :s AND dirty = 1")
+_PAUSED = sa.text(  # by the index of what is dirty: nothing, in a quiet run
+    "SELECT COUNT(DISTINCT contact_id) AS contacts, MIN(retry_at_us) AS first_us FROM record"
+    " WHERE sync_id = :s AND dirty = 1 AND retry_at_us IS NOT NULL"
+)
+_DUE = sa.text("SELECT MIN(COALESCE(retry_at_us, 0)) FROM record WHERE sync_id = :s AND contact_id = :contact AND dirty = 1")
+_WRITING = sa.text("SELECT DISTINCT side FROM outbox WHERE sync_id = :s AND contact_id = :contact ORDER BY side")
 _OUTBOX = sa.text(
     "SELECT COUNT(*) - COUNT(s.outbox_id) AS ready, COUNT(s.outbox_id) AS sending FROM outbox AS o"
     " LEFT JOIN sent AS s ON s.outbox_id = o.id WHERE o.sync_id = :s"
@@ -42,6 +48,39 @@ class Status:
     lease: tuple[str, int] | None
     mapping_version: str | None
     log_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Contacts whose failed write was not tried again yet. `first_us`: from when on the first of them is; None when there are none."""
+
+    contacts: int = 0
+    first_us: int | None = None
+
+
+def paused(scope: Scope) -> Paused:
+    """What waits out its pause after a failure. An edit meanwhile ends the pause, and a new decision the waiting."""
+    with scope.read() as connection:
+        return Paused(*connection.execute(_PAUSED, {"s": scope.sync_id}).one())
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the next run finds of a contact. `due_us`: decided from then on, 0 at once, None when nothing has moved since it was decided.
+
+    `writing`: sides with a write under way, which the next run finishes before it decides.
+    """
+
+    due_us: int | None
+    writing: tuple[Side, ...]
+
+
+def standing(scope: Scope, contact_id: int) -> Standing:
+    """How one contact stands between two runs."""
+    with scope.read() as connection:
+        values = {"s": scope.sync_id, "contact": contact_id}
+        due_us = connection.execute(_DUE, values).scalar()
+        return Standing(due_us, tuple(SIDES[side] for side in connection.execute(_WRITING, values).scalars()))
 
 
 def status(scope: Scope, linked: int) -> Status:

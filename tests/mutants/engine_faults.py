@@ -133,6 +133,7 @@ ENGINE_FAULTS = [
     Fault("a second look that fails takes its batch for unwritten", PUSH, "            unseen[receipt.key] = error\n            continue", "            raise"),
     Fault("a refused create whose second try had no answer is decided anew", PUSH, "if done and whole else done", "if done and whole else done or Settled(row, 'moved')"),
     Fault("a run that repeats no failed write yet is in step", "flows.round", "report.pushed.failed or report.paused.contacts", "report.pushed.failed", ("tests/e2e/test_pauses.py::test_no_run_is_in_step_while_a_failed_write_waits_out_its_pause",)),
+    Fault("a contact's pause is not told", "state.status", "MIN(COALESCE(retry_at_us, 0))", "MIN(0)", ("tests/state/test_status.py",)),
     Fault("what rests is counted as paused", "state.status", "AND dirty = 1 AND retry_at_us IS NOT NULL", "AND retry_at_us IS NOT NULL", ("tests/state/test_status.py",)),
     Fault("a round that has not polled makes people", "flows.round", 'births=report.kind != "retry"', "births=True"),
     Fault("a round that has not polled makes whom the last one could not", CONTACTS, "if births or len(contact.sides) == 2]", "if True]"),

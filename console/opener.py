@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from syncline.mapping import CompiledMapping
 from syncline.planner import Traits
 from syncline.ports import Schema
 from syncline.records import MISSING, SIDES, Side
+
+NUMBER = re.compile("[0-9]{1,18}")
+"""What can be a contact's number: anything longer is none that a database holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,11 @@ class Opened:
         return found
 
     def contact_ids(self, key: str) -> list[int]:
-        """Contacts meant by a number or by a match key such as an address. Raises UsageError when there are none."""
-        if key.isdigit():
-            found = [int(key)] if self.sync.load_contact(int(key)) else []
-        else:
-            found = sorted({i for wanted in self._keys(key) for i in self.sync.find_contact(wanted)})
+        """Contacts meant by their number, or by a match key such as an address (or a number). Raises UsageError when there are none."""
+        number = int(key) if NUMBER.fullmatch(key) else None
+        if number is not None and self.sync.load_contact(number) is not None:
+            return [number]
+        found = sorted({i for wanted in self._keys(key) for i in self.sync.find_contact(wanted)})
         if not found:
             raise UsageError("nobody here is known by that number or address; only linked contacts are")
         return found

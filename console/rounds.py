@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from console.options import Json, Mapping, mapping_file
+from console.options import MOST, Json, Mapping, mapping_file
 from syncline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def plan(
     mapping: Mapping = None,
-    run: Annotated[int | None, typer.Option(help="Show the kept plan of this run, as it waits for approval; asks nobody.")] = None,
+    run: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="Show the kept plan of this run, as it waits for approval; asks nobody.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many contacts under each heading.")] = 10,
     as_json: Json = False,
 ) -> int:
@@ -67,7 +69,9 @@ def sync(
     full: Annotated[
         bool, typer.Option("--full", help="List both sides whole: finds deletes and drift, looks at held contacts again.")
     ] = False,
-    approve: Annotated[int | None, typer.Option(metavar="RUN", help="Let the plan of this run through although it exceeds limits.")] = None,
+    approve: Annotated[
+        int | None, typer.Option(metavar="RUN", min=1, max=MOST, help="Let the plan of this run through although it exceeds limits.")
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Run one round: poll both sides, reconcile, write only what must change."""

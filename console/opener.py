@@ -15,6 +15,7 @@ from connectors.registry import connector_class
 from flows.settings import CHECKPOINTS, database_url, now_us, read_checkpoints
 from mappings.compile import compile_mapping
 from mappings.load import LoadedMapping, load
+from state.status import Alone
 from state.store import Store, SyncStore
 from syncline.errors import UsageError
 from syncline.mapping import CompiledMapping
@@ -47,14 +48,22 @@ class Opened:
         return found
 
     def contact_ids(self, key: str) -> list[int]:
-        """Contacts meant by their number, or by a match key such as an address (or a number). Raises UsageError when there are none."""
-        number = int(key) if NUMBER.fullmatch(key) else None
-        if number is not None and self.sync.load_contact(number) is not None:
-            return [number]
-        found = sorted({i for wanted in self._keys(key) for i in self.sync.find_contact(wanted)})
+        """As `known`; raises UsageError when there are none."""
+        found = self.known(key)
         if not found:
             raise UsageError("nobody here is known by that number or address; only linked contacts are")
         return found
+
+    def known(self, key: str) -> list[int]:
+        """Contacts meant by their number, or by a match key such as an address (or a number)."""
+        number = int(key) if NUMBER.fullmatch(key) else None
+        if number is not None and self.sync.load_contact(number) is not None:
+            return [number]
+        return sorted({i for wanted in self._keys(key) for i in self.sync.find_contact(wanted)})
+
+    def alone(self, key: str) -> list[Alone]:
+        """Records with that match key that are linked with nobody."""
+        return [each for wanted in sorted(self._keys(key)) for each in self.sync.alone(wanted)]
 
     def _keys(self, key: str) -> set[str]:
         """The text as each match field would compare it."""

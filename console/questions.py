@@ -54,17 +54,21 @@ def explain(
     """Explain one contact: each field on both sides, who last changed it and why, which rule holds, what happens next."""
     from pathlib import Path
 
-    from console import show, show_contact
+    from console import show, show_alone, show_contact
     from console.opener import open_sync
 
     file, key = (None, first) if second is None else (Path(first), second)
     with open_sync(mapping_file(file)) as opened:
-        told = [show_contact.as_dict(opened, contact_id) for contact_id in opened.contact_ids(key)]
+        alone = [show_alone.as_dict(each) for each in opened.alone(key)]
+        ids = opened.known(key) if alone else opened.contact_ids(key)
+        told = [show_contact.as_dict(opened, contact_id) for contact_id in ids]
     if as_json:
-        show.document({"contacts": told})
-    else:
-        for each in told:
-            show_contact.tell(each)
+        show.document({"contacts": told, "records": alone})
+        return 0
+    for each in told:
+        show_contact.tell(each)
+    for each in alone:
+        show_alone.tell(each)
     return 0
 
 

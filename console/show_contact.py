@@ -37,12 +37,13 @@ def as_dict(opened: Opened, contact_id: int) -> dict[str, Any]:
     plan = plan_contact(opened.mapping, contact, opened.traits())
     holds = opened.sync.holds(contact_id=contact_id)
     lines = list(decided(plan, contact, opened.mapping))
-    standing = Standing(0, ()) if anew else opened.sync.standing_of(contact_id)
-    following = outlook(standing, [line for _, line in lines], bool(holds), opened.now_us())
+    standing = opened.sync.standing_of(contact_id)
+    following = outlook(Standing(0, ()) if anew else standing, [line for _, line in lines], bool(holds), opened.now_us())
     last, agreed = _history(opened, contact)
     coming = [(name, line) for name, line in lines if line in following["next"]]
     return {
-        "contact": contact_id, "state": contact.state, "sides": {side: _side(contact, side) for side in SIDES},
+        "contact": contact_id, "state": contact.state, "merged_into": standing.merged_into,
+        "sides": {side: _side(contact, side) for side in SIDES},
         "fields": [_field(field, contact, agreed, last, coming) for field in opened.mapping.fields],
         **following,
         "holds": [{"field": h.field, "code": h.code, "reason": h.reason, "since": iso(h.opened_us)} for h in holds],
@@ -126,7 +127,7 @@ def rule_in_words(rule: Rule) -> str:
 
 def tell(told: dict[str, Any]) -> None:
     """Print it: the two records, a row a field, what waits, what comes next."""
-    heading(f"Contact {told['contact']}, {told['state']}")
+    heading(f"Contact {told['contact']}, {told['state']}{_and_now(told)}")
     for side, state in told["sides"].items():
         typer.echo(
             f"  {side:<10} "
@@ -136,6 +137,8 @@ def tell(told: dict[str, Any]) -> None:
                 else f"{state['ref']}, {state['liveness']}, changed {state['modified'] or 'at an unknown time'}"
             )
         )
+    if told["state"] == "erased":
+        return
     heads = ("field", "CRM", "marketing", "agreed", "last set", "when both change")
     table(heads, [_row(field) for field in told["fields"]])
     for hold in told["holds"]:
@@ -145,6 +148,13 @@ def tell(told: dict[str, Any]) -> None:
         typer.echo(f"It {told['waits']}; then:")
     for line in told["next"] or told["later"]:
         typer.echo(f"  {line}")
+
+
+def _and_now(told: Mapping[str, Any]) -> str:
+    """What is left of a contact that is none any more."""
+    if told["state"] == "erased":
+        return f": no value of this person is kept; that things happened is in the log (--contact {told['contact']})"
+    return f" into contact {told['merged_into']}: explain that one" if told["state"] == "merged" and told["merged_into"] else ""
 
 
 def _row(field: dict[str, Any]) -> list[str]:

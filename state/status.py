@@ -9,9 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from state import codec
+from state.holds import HoldRow, by_owner, open_holds
 from state.scope import Scope
 from syncline.cursor import Cursor
-from syncline.records import SIDES, Side
+from syncline.records import SIDES, Liveness, Side
 
 _RECORDS = sa.text("SELECT side, liveness, COUNT(*) AS n FROM record WHERE sync_id = :s GROUP BY side, liveness")
 _CONTACTS = sa.text("SELECT state, COUNT(*) AS n FROM contact WHERE sync_id = :s GROUP BY state")
@@ -23,6 +24,11 @@ _PAUSED = sa.text(  # by the index of what is dirty: nothing, in a quiet run
 )
 _DUE = sa.text("SELECT MIN(COALESCE(retry_at_us, 0)) FROM record WHERE sync_id = :s AND contact_id = :contact AND dirty = 1")
 _WRITING = sa.text("SELECT DISTINCT side FROM outbox WHERE sync_id = :s AND contact_id = :contact ORDER BY side")
+_INTO = sa.text("SELECT merged_into FROM contact WHERE sync_id = :s AND id = :contact")
+_ALONE = sa.text(
+    "SELECT side, ref, liveness, dirty FROM record WHERE sync_id = :s AND key_1 = :key AND contact_id IS NULL UNION"
+    " SELECT side, ref, liveness, dirty FROM record WHERE sync_id = :s AND key_2 = :key AND contact_id IS NULL ORDER BY 1, 2"
+)
 _OUTBOX = sa.text(
     "SELECT COUNT(*) - COUNT(s.outbox_id) AS ready, COUNT(s.outbox_id) AS sending FROM outbox AS o"
     " LEFT JOIN sent AS s ON s.outbox_id = o.id WHERE o.sync_id = :s"
@@ -68,19 +74,44 @@ def paused(scope: Scope) -> Paused:
 class Standing:
     """What the next run finds of a contact. `due_us`: decided from then on, 0 at once, None when nothing has moved since it was decided.
 
-    `writing`: sides with a write under way, which the next run finishes before it decides.
+    `writing`: sides with a write under way, which the next run finishes before it decides. `merged_into`: the contact that it is by now.
     """
 
     due_us: int | None
     writing: tuple[Side, ...]
+    merged_into: int | None = None
 
 
 def standing(scope: Scope, contact_id: int) -> Standing:
     """How one contact stands between two runs."""
     with scope.read() as connection:
         values = {"s": scope.sync_id, "contact": contact_id}
-        due_us = connection.execute(_DUE, values).scalar()
-        return Standing(due_us, tuple(SIDES[side] for side in connection.execute(_WRITING, values).scalars()))
+        writing = tuple(SIDES[side] for side in connection.execute(_WRITING, values).scalars())
+        return Standing(connection.execute(_DUE, values).scalar(), writing, connection.execute(_INTO, values).scalar())
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A record that is linked with nobody. `undecided`: the next run decides it. `holds`: why it waits, if it does."""
+
+    side: Side
+    ref: str
+    liveness: Liveness
+    undecided: bool
+    holds: tuple[HoldRow, ...]
+
+
+def alone(scope: Scope, key: str) -> list[Alone]:
+    """Unlinked records whose match key is `key`."""
+    with scope.read() as connection:
+        rows = connection.execute(_ALONE, {"s": scope.sync_id, "key": key}).all()
+        holds = open_holds(connection, scope, (), [row.ref for row in rows])
+    found = []
+    for row in rows:
+        side = SIDES[row.side]
+        held = tuple(by_owner(holds, [(side, row.ref)]))
+        found.append(Alone(side, row.ref, codec.LIVENESSES[row.liveness], row.dirty == 1, held))
+    return found
 
 
 def status(scope: Scope, linked: int) -> Status:

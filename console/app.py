@@ -74,6 +74,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code. Every error is one message on stderr, without personal data, secrets or a traceback."""
     try:
+        _readable(arguments)
         code = int(app(list(arguments), standalone_mode=False, prog_name="syncline") or 0)
         return _failed(CUT_SHORT, code, arguments) if code == INTERRUPTED else code
     except SyncError as error:
@@ -82,6 +83,13 @@ def run(arguments: Sequence[str]) -> int:
         return _failed(CUT_SHORT, INTERRUPTED, arguments)
     except Exception as error:  # noqa: BLE001 - the last door: a defect must not spill people's data over a screen
         return _crashed(error, arguments)
+
+
+def _readable(arguments: Sequence[str]) -> None:
+    try:
+        "".join(arguments).encode()
+    except UnicodeEncodeError:
+        raise UsageError("an argument is no text in UTF-8; check how it was typed or pasted") from None
 
 
 def _failed(message: str, code: int, arguments: Sequence[str]) -> int:

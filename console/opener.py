@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,12 +15,16 @@ from connectors.registry import connector_class
 from flows.settings import CHECKPOINTS, database_url, now_us, read_checkpoints
 from mappings.compile import compile_mapping
 from mappings.load import LoadedMapping, load
+from state.status import Alone
 from state.store import Store, SyncStore
 from syncline.errors import UsageError
 from syncline.mapping import CompiledMapping
 from syncline.planner import Traits
 from syncline.ports import Schema
 from syncline.records import MISSING, SIDES, Side
+
+NUMBER = re.compile("[0-9]{1,18}")
+"""What can be a contact's number: anything longer is none that a database holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +48,22 @@ class Opened:
         return found
 
     def contact_ids(self, key: str) -> list[int]:
-        """Contacts meant by a number or by a match key such as an address. Raises UsageError when there are none."""
-        if key.isdigit():
-            found = [int(key)] if self.sync.load_contact(int(key)) else []
-        else:
-            found = sorted({i for wanted in self._keys(key) for i in self.sync.find_contact(wanted)})
+        """As `known`; raises UsageError when there are none."""
+        found = self.known(key)
         if not found:
             raise UsageError("nobody here is known by that number or address; only linked contacts are")
         return found
+
+    def known(self, key: str) -> list[int]:
+        """Contacts meant by their number, or by a match key such as an address (or a number)."""
+        number = int(key) if NUMBER.fullmatch(key) else None
+        if number is not None and self.sync.load_contact(number) is not None:
+            return [number]
+        return sorted({i for wanted in self._keys(key) for i in self.sync.find_contact(wanted)})
+
+    def alone(self, key: str) -> list[Alone]:
+        """Records with that match key that are linked with nobody."""
+        return [each for wanted in sorted(self._keys(key)) for each in self.sync.alone(wanted)]
 
     def _keys(self, key: str) -> set[str]:
         """The text as each match field would compare it."""

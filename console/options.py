@@ -13,7 +13,10 @@ DEFAULT = Path("mapping.yaml")
 
 Mapping = Annotated[Path | None, typer.Argument(metavar="[MAPPING]", help="The mapping file; mapping.yaml here when left out.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Limit = Annotated[int, typer.Option(min=1, help="Show at most so many.")]
+MOST = 2**31 - 1
+"""No run or count is larger, in any database."""
+
+Limit = Annotated[int, typer.Option(min=1, max=MOST, help="Show at most so many.")]
 
 
 def mapping_file(given: Path | None) -> Path:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from console.options import Json, Limit, Mapping, mapping_file
+from console.options import MOST, Json, Limit, Mapping, mapping_file
 
 
 def status(mapping: Mapping = None, limit: Limit = 10, as_json: Json = False) -> int:
@@ -23,7 +23,7 @@ def status(mapping: Mapping = None, limit: Limit = 10, as_json: Json = False) ->
 def log(
     mapping: Mapping = None,
     contact: Annotated[str | None, typer.Option(metavar="ID|EMAIL", help="Only this contact.")] = None,
-    run: Annotated[int | None, typer.Option(help="Only this run.")] = None,
+    run: Annotated[int | None, typer.Option(min=1, max=MOST, help="Only this run.")] = None,
     field: Annotated[str | None, typer.Option(help="Only this field.")] = None,
     since: Annotated[str | None, typer.Option(metavar="ISO|2h", help="Only since then: 2h, 3d, 2026-11-21T09:00Z.")] = None,
     limit: Limit = 50,
@@ -34,8 +34,8 @@ def log(
     from console.opener import open_sync
 
     with open_sync(mapping_file(mapping)) as opened:
-        since_us = show.since(since, opened.now_us()) if since else None
-        ids = opened.contact_ids(contact) if contact else [None]
+        since_us = show.since(since, opened.now_us()) if since is not None else None
+        ids = opened.contact_ids(contact) if contact is not None else [None]
         rows = [
             row
             for each in ids
@@ -54,17 +54,21 @@ def explain(
     """Explain one contact: each field on both sides, who last changed it and why, which rule holds, what happens next."""
     from pathlib import Path
 
-    from console import show, show_contact
+    from console import show, show_alone, show_contact
     from console.opener import open_sync
 
     file, key = (None, first) if second is None else (Path(first), second)
     with open_sync(mapping_file(file)) as opened:
-        told = [show_contact.as_dict(opened, contact_id) for contact_id in opened.contact_ids(key)]
+        alone = [show_alone.as_dict(each) for each in opened.alone(key)]
+        ids = opened.known(key) if alone else opened.contact_ids(key)
+        told = [show_contact.as_dict(opened, contact_id) for contact_id in ids]
     if as_json:
-        show.document({"contacts": told})
-    else:
-        for each in told:
-            show_contact.tell(each)
+        show.document({"contacts": told, "records": alone})
+        return 0
+    for each in told:
+        show_contact.tell(each)
+    for each in alone:
+        show_alone.tell(each)
     return 0
 
 

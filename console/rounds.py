@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from console.options import Json, Mapping, mapping_file
+from console.options import MOST, Json, Mapping, mapping_file
 from syncline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def plan(
     mapping: Mapping = None,
-    run: Annotated[int | None, typer.Option(help="Show the kept plan of this run, as it waits for approval; asks nobody.")] = None,
+    run: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="Show the kept plan of this run, as it waits for approval; asks nobody.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many contacts under each heading.")] = 10,
     as_json: Json = False,
 ) -> int:
@@ -27,6 +29,7 @@ def plan(
 
 def _fresh_plan(file: Path, limit: int, as_json: bool) -> int:
     from console.bars import bars
+    from console.show import tried_again
     from console.show_plan import Shown, show
     from flows.round import planned_contacts, run_round
     from flows.settings import open_context
@@ -38,6 +41,8 @@ def _fresh_plan(file: Path, limit: int, as_json: bool) -> int:
         planned = () if report.error else planned_contacts(context, report.run_id)
         if as_json or report.error is None:
             show(Shown(report.run_id, report.totals, tuple(report.trips), planned), str(file), limit, report.as_dict() if as_json else None)
+        if report.paused.contacts and not as_json:
+            typer.echo(f"Not in this plan: {tried_again(report.paused.contacts, report.paused.first_us)}")
     finally:
         context.close()
     return _end(report)
@@ -64,7 +69,9 @@ def sync(
     full: Annotated[
         bool, typer.Option("--full", help="List both sides whole: finds deletes and drift, looks at held contacts again.")
     ] = False,
-    approve: Annotated[int | None, typer.Option(metavar="RUN", help="Let the plan of this run through although it exceeds limits.")] = None,
+    approve: Annotated[
+        int | None, typer.Option(metavar="RUN", min=1, max=MOST, help="Let the plan of this run through although it exceeds limits.")
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Run one round: poll both sides, reconcile, write only what must change."""
@@ -105,6 +112,8 @@ TOTALS = ("creates", "links", "updates", "archives", "overwrites", "blanks", "un
 
 def summary(report: dict[str, Any], file: str) -> None:
     """A run in five seconds of reading: what was read, planned, done, what it cost, and what to do next."""
+    from console.show import tried_again
+
     for side, seen in report["observed"].items():
         how = "all" if seen["full"] else "changes only"
         typer.echo(f"  {side:<10} read {seen['read']:,} ({how}), {seen['changed']:,} changed; {_calls(report['calls'].get(side, {}))}")
@@ -117,6 +126,8 @@ def summary(report: dict[str, Any], file: str) -> None:
     for warning in report["warnings"]:
         typer.echo(f"  note       {warning}")
     typer.echo(f"Run {report['run']}: {VERDICT[report['status']]}")
+    if report["to_retry"]:
+        typer.echo(f"Next: {tried_again(report['to_retry'], report['retry_at_us'])}: syncline sync {file}")
     if report["open_holds"]:
         typer.echo(f"Next: {report['open_holds']:,} wait with a reason: syncline status {file}")
     if report["pushed"]["moved"]:

@@ -98,15 +98,21 @@ def ago(at_us: int, now_us: int) -> str:
 
 def since(text: str, now_us: int) -> int:
     """`2h`, `3d`, `2026-11-21` or `2026-11-21T09:00Z` → microseconds since 1970; no zone means UTC. Raises UsageError."""
-    if found := re.fullmatch(r"(\d+)([smhdw])", text.strip()):
-        return now_us - int(found[1]) * UNITS_S[found[2]] * 1_000_000
+    if found := re.fullmatch(r"([0-9]{1,9})([smhdw])", text.strip()):
+        return max(0, now_us - int(found[1]) * UNITS_S[found[2]] * 1_000_000)
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise UsageError(f"--since {text!r} is no time: write 2h, 3d, 2026-11-21 or 2026-11-21T09:00Z") from None
+        raise UsageError(f"--since {text[:40]!r} is no time: write 2h, 3d, 2026-11-21 or 2026-11-21T09:00Z") from None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000_000)
 
 
 def plural(count: int, noun: str) -> str:
     """`1 contact`, `2 contacts`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def tried_again(contacts: int, first_us: int | None) -> str:
+    """How many wait out the pause after a failed write, and till when."""
+    waits = f"{plural(contacts, 'contact')} {'waits' if contacts == 1 else 'wait'} to be tried again after a failed write"
+    return f"{waits}, {'' if contacts == 1 else 'the first '}from {when(first_us)} on"

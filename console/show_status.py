@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from console.show import ago, heading, iso, plural, table, when
+from console.show import ago, heading, iso, plural, table, tried_again, when
 
 if TYPE_CHECKING:
     from console.opener import Opened
@@ -18,7 +18,7 @@ RUNS = 5
 def as_dict(opened: Opened, limit: int) -> dict[str, Any]:
     """Everything `tell` prints. `holds` are the oldest `limit`; `waiting` counts all of them by code."""
     sync, now_us = opened.sync, opened.now_us()
-    status = sync.status()
+    status, paused = sync.status(), sync.paused()
     held_by = status.lease if status.lease and status.lease[1] > now_us else None
     return {
         "sync": opened.name, "mapping": opened.loaded.file, "at": iso(now_us), "at_us": now_us,
@@ -26,6 +26,7 @@ def as_dict(opened: Opened, limit: int) -> dict[str, Any]:
         "linked": status.linked, "contacts": dict(status.contacts),
         "records": {side: dict(counts) for side, counts in status.records.items()},
         "undecided": status.dirty, "oldest_undecided": iso(status.oldest_dirty_us), "outbox": dict(status.outbox),
+        "to_retry": paused.contacts, "retry_at": iso(paused.first_us), "retry_at_us": paused.first_us,
         "lease": None if held_by is None else {"holder": held_by[0], "until": iso(held_by[1])},
         "log_entries": status.log_size, "plans_kept": list(sync.planned_runs()), "waiting": dict(status.holds),
         "holds": [_hold(opened, hold) for hold in sync.holds(limit=limit)],
@@ -91,6 +92,8 @@ def _notes(told: Mapping[str, Any]) -> list[str]:
     if told["undecided"]:
         oldest = told["oldest_undecided"] or "at an unknown time"
         notes.append(f"{plural(told['undecided'], 'record')} seen and not yet decided, the oldest changed {oldest}")
+    if told["to_retry"]:
+        notes.append(tried_again(told["to_retry"], told["retry_at_us"]))
     if told["outbox"]:
         notes.append(f"writes under way: {_counts(told['outbox'])}; the next run finishes them")
     notes += [f"the plan of run {run} is kept; to let it through: syncline sync {file} --approve {run}" for run in told["plans_kept"]]

@@ -82,12 +82,14 @@ def run_flow(mapping: str, kind: Kind, approve: int | None = None) -> Any:
 
 
 def outcome(report: Report) -> Any:
-    """In step and held complete; a guard's stop completes as "AwaitingApproval"; anything else fails the flow run with its message."""
+    """In step and held complete, so do failed writes ("ToRetry") and a guard's stop ("AwaitingApproval"); an error fails the flow run."""
     data = report.as_dict()
     if report.status == "stopped":
         return Completed(name="AwaitingApproval", message=str(report.error), data=data)
     if report.error is not None:
         raise report.error
+    if report.status == "failed":
+        return Completed(name="ToRetry", message=f"{report.paused.contacts} wait to be tried again", data=data)
     if report.status == "held":
         return Completed(name="Held", message=f"{report.open_holds} wait for a person", data=data)
     return data
@@ -101,6 +103,7 @@ def summary(report: Report) -> list[dict[str, Any]]:
         rows.append({"what": f"{side}: changed since last time", "number": seen.staged})
     rows += [{"what": f"planned {name}", "number": count} for name, count in _sorted(report.totals)]
     rows += [{"what": f"writes {name}", "number": getattr(report.pushed, name)} for name in ("applied", "held", "moved", "failed")]
+    rows.append({"what": "waiting to be tried again", "number": report.paused.contacts})
     return [*rows, {"what": "waiting for a person", "number": report.open_holds}]
 
 

@@ -21,6 +21,7 @@ from flows.progress import Progress, Silent
 from flows.push import Pushed, push
 from flows.reconcile import Planned, commit, decide, match, refuse
 from flows.settings import Context, checkpoint, holder, prepare
+from state.status import Paused
 from syncline.errors import CursorRegressed, GuardTripped, SyncError, UsageError
 from syncline.log import Entry
 from syncline.plan import ContactPlan
@@ -45,7 +46,9 @@ EXIT: dict[str, int] = {"in_step": 0, "planned": 0, "held": 1, "failed": 1}
 
 @dataclass(slots=True)
 class Report:
-    """What a round did. `observed`: per side read = unchanged + staged. `totals`: what the plan weighed. `error`: what ended it early."""
+    """What a round did. `observed`: per side read = unchanged + staged. `totals`: what the plan weighed. `paused`: who waits to be tried
+    again after a failed write, of this run or an earlier one. `error`: what ended it early.
+    """
 
     kind: Kind
     run_id: int = 0
@@ -58,6 +61,7 @@ class Report:
     trips: list[str] = field(default_factory=list)
     pushed: Pushed = field(default_factory=Pushed)
     open_holds: int = 0
+    paused: Paused = field(default_factory=Paused)
     calls: dict[Side, dict[str, int]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     error: SyncError | None = None
@@ -74,7 +78,8 @@ class Report:
         return {
             "run": self.run_id, "kind": self.kind, "status": self.status, "observed": sides, "paired": self.paired,
             "ambiguous": self.ambiguous, "decided": self.decided, "planned": self.totals, "trips": self.trips, "pushed": pushed,
-            "open_holds": self.open_holds, "went_back": isinstance(self.error, CursorRegressed), "calls": self.calls,
+            "open_holds": self.open_holds, "to_retry": self.paused.contacts, "retry_at_us": self.paused.first_us,
+            "went_back": isinstance(self.error, CursorRegressed), "calls": self.calls,
             "warnings": self.warnings, "error": str(self.error) if self.error else None, "exit_code": self.exit_code,
         }  # fmt: skip
 
@@ -222,15 +227,18 @@ def _go(context: Context, report: Report, plan_of: int, progress: Progress) -> N
 
 
 def _close(context: Context, report: Report) -> None:
-    report.open_holds = context.sync.open_holds()
-    if report.error is not None or report.pushed.failed:
-        report.status = "failed"
-    elif report.kind != "plan" and (report.open_holds or report.pushed.held):
-        report.status = "held"
-    if report.kind == "plan":
-        return _end_run(context, report)
-    checkpoint(context)
-    return _end_run(context, report)
+    report.open_holds, report.paused = context.sync.open_holds(), context.sync.paused()
+    if report.kind != "plan":
+        report.status = _status(report)
+        checkpoint(context)
+    _end_run(context, report)
+
+
+def _status(report: Report) -> Status:
+    """What failed in an earlier run and waits out its pause is missing as much as what failed just now."""
+    if report.error is not None or report.pushed.failed or report.paused.contacts:
+        return "failed"
+    return "held" if report.open_holds or report.pushed.held else "in_step"
 
 
 def _end_run(context: Context, report: Report) -> None:

@@ -23,7 +23,7 @@ from state.plans import Plans
 from state.runs import Runs
 from state.scope import Scope
 from state.settling import Settling
-from state.status import Status, status
+from state.status import Alone, Paused, Standing, Status, alone, paused, standing, status
 from state.verification import Verification
 
 _FIND = sa.text("SELECT id FROM sync WHERE name = :name")
@@ -124,3 +124,15 @@ class SyncStore:
     def status(self) -> Status:
         """Counts for people."""
         return status(self._scope, self.linked_count())
+
+    def paused(self) -> Paused:
+        """What waits to be tried again."""
+        return paused(self._scope)
+
+    def alone(self, key: str) -> list[Alone]:
+        """Records with that match key that are linked with nobody."""
+        return alone(self._scope, key)
+
+    def standing_of(self, contact_id: int) -> Standing:
+        """Whether, and when, one contact is decided again."""
+        return standing(self._scope, contact_id)

@@ -77,6 +77,24 @@ def test_what_waits_makes_exit_code_1_and_says_where_to_look(connected: Path, tw
     assert "1 wait with a reason: syncline status mapping.yaml" in said.out
 
 
+def test_a_failed_write_that_waits_out_its_pause_is_told_by_every_command(pair: str, twins: Twins, syncline: Command) -> None:
+    twins.mailchimp.edit("update", email=pair, fields={"LNAME": "Byron"})
+    twins.hubspot.faults(on="batch/update", kind="429", times=50, retry_after=600)
+    failed = syncline("sync")
+    twins.hubspot.faults(clear=True, rate=False)
+    again = syncline("sync")
+    assert (failed.code, again.code) == (5, 1)
+    for said in (failed, again):
+        assert re.search(r"Not finished\.\nNext: 1 contact waits to be tried again after a failed write, from .* UTC on", said.out)
+    told, now = syncline("sync", "--json").json, syncline("status", "--json").json
+    assert (told["status"], told["exit_code"], told["to_retry"], told["open_holds"]) == ("failed", 1, 1, 0)
+    assert (now["to_retry"], now["retry_at_us"], now["waiting"]) == (1, told["retry_at_us"], {})
+    assert "1 contact waits to be tried again" in syncline("status").out
+    planned = syncline("plan")
+    assert planned.code == 0
+    assert "In all: nothing to do" in planned.out and "Not in this plan: 1 contact waits to be tried again" in planned.out
+
+
 @pytest.fixture
 def many(connected: Path, twins: Twins) -> None:
     """Eight people whose first names differ: more overwrites than a first run may do."""

@@ -180,9 +180,10 @@ def _refused(sender: Sender, row: OutboxRow, error: SyncError) -> Settled | None
     """
     holds: list[Hold] = []
     for _ in range(WITHOUT_FIELD_TRIES):
-        refused = behind(sender, {error.field}) if isinstance(error, Rejected) and error.field else ()
-        if not refused:
+        sent = {error.field} & {*row.fields, *row.consent} if isinstance(error, Rejected) and error.field else ()
+        if not sent:  # the whole record is refused, or for a field that we have not sent: without it, it would be the same again
             break
+        refused = behind(sender, sent)
         holds += (_hold(sender, error, name) for name in refused)
         row = without(sender, row, refused)
         if not row.fields and not row.consent and row.kind != "create":

@@ -114,3 +114,18 @@ def test_the_first_failure_after_many_refused_nights_pauses_for_a_minute(world: 
     world.crm.faults(clear=True)
     world.shift_s = 70
     assert world.sync().pushed.applied == 1 and world.crm_record(ADA)["lastname"] == "Byron"
+
+
+def test_a_record_refused_for_a_field_that_was_not_sent_waits_whole_and_is_sent_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    linked(world)
+    sent: list[str] = []
+
+    def push(self: HubSpot, object: str, fields: Any, changes: Any) -> Iterator[Receipt]:
+        for change in changes:
+            sent.append(change.key)
+            yield Receipt(change.key, change.ref, error=Rejected("HubSpot wants a company first", field="company"))
+
+    monkeypatch.setattr(HubSpot, "push", push)
+    marketing_edit(world, LNAME="King")
+    world.sync()
+    assert len(sent) == 1 and world.holds() == [("", "Rejected")]

@@ -20,8 +20,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from syncline.births import create
-from syncline.conflict import Dispute, Evidence, granted
-from syncline.deaths import DEAD, archive, bury_losers, died, undelete
+from syncline.conflict import TITLE, Dispute, Evidence, granted
+from syncline.deaths import DEAD, archive, bury_losers, died, lost_with_it, survives, undelete
 from syncline.draft import Draft, changed_at, evidence_for, finish, hold_field, keep_base, merged_opt_out, place, settle, updates
 from syncline.log import Entry
 from syncline.mapping import CompiledMapping, Field
@@ -36,6 +36,12 @@ MERGED_OPT_OUT = "a record that was merged into this one had opted out"
 
 def plan_contact(mapping: CompiledMapping, contact: Contact, traits: Mapping[Side, Traits]) -> ContactPlan:
     """The plan for one contact. Never raises a HOLD error: what cannot be decided is in `holds`."""
+    plan = _plan(mapping, contact, traits)
+    return bury_losers(mapping, contact, plan, traits) if contact.losers and plan.state in ("active", "deleted", "unlinked") else plan
+
+
+def _plan(mapping: CompiledMapping, contact: Contact, traits: Mapping[Side, Traits]) -> ContactPlan:
+    """The plan of its own two records."""
     live = [side for side, state in contact.sides.items() if state.liveness == "live"]
     dead = [side for side, state in contact.sides.items() if state.liveness in DEAD]
     draft = Draft(contact)
@@ -53,8 +59,8 @@ def plan_contact(mapping: CompiledMapping, contact: Contact, traits: Mapping[Sid
         return undelete(mapping, draft, live[0], dead[0], traits)
     if contact.state == "active":
         draft.entries.append(Entry("archive", contact.contact_id, reason="both records are gone"))
-        return finish(draft, "deleted", bury_losers(mapping, draft, traits))
-    return finish(draft, contact.state, bury_losers(mapping, draft, traits) if contact.state in ("deleted", "unlinked") else ())
+        return finish(draft, "deleted")
+    return finish(draft, contact.state)
 
 
 # ---------------------------------------------------------------- both live
@@ -63,9 +69,10 @@ def plan_contact(mapping: CompiledMapping, contact: Contact, traits: Mapping[Sid
 def _merge(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]) -> ContactPlan:
     contact, linking = draft.contact, draft.contact.state != "active"
     native = {side: contact.sides[side].seen for side in SIDES}
-    if not _in_scope(mapping, native):
+    outside = _outside(mapping, native)
+    if outside is not None:
         _hear(mapping, draft, traits)
-        return _left_scope(mapping, draft, native, traits) if contact.state == "active" else finish(draft, contact.state)
+        return _left_scope(mapping, draft, outside, native, traits) if contact.state == "active" else finish(draft, contact.state)
     if linking:
         refs = {side: contact.sides[side].ref for side in SIDES}
         draft.entries.append(_linked(contact, refs))
@@ -75,7 +82,7 @@ def _merge(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]
     _hear(mapping, draft, traits)
     if linking and contact.state == "new":
         draft.entries[0] = _with_view(draft.entries[0], draft.view)
-    return finish(draft, "active", updates(draft, native, traits) + bury_losers(mapping, draft, traits))
+    return finish(draft, "active", updates(draft, native, traits))
 
 
 def _linked(contact: Contact, refs: Mapping[Side, str]) -> Entry:
@@ -204,26 +211,31 @@ def _knows(decision: Decision, opt_out: Value, base: Mapping[Side, Value]) -> bo
 # ---------------------------------------------------------------- scope
 
 
-def _in_scope(mapping: CompiledMapping, native: Mapping[Side, Native]) -> bool:
-    return all(
-        mapping.policy.scope[side](Values(mapping, side, native[side]), native[side]) for side in SIDES if side in mapping.policy.scope
-    )
+def _outside(mapping: CompiledMapping, native: Mapping[Side, Native]) -> Side | None:
+    """The side whose record is out of scope; the first, when both are."""
+    scope = mapping.policy.scope
+    return next((side for side in SIDES if side in scope and not scope[side](Values(mapping, side, native[side]), native[side])), None)
 
 
-def _left_scope(mapping: CompiledMapping, draft: Draft, native: Mapping[Side, Native], traits: Mapping[Side, Traits]) -> ContactPlan:
-    """A linked contact that left the scope: by policy archived, unlinked, or dormant with its base kept. An opt-out still travels."""
-    contact, leave = draft.contact, mapping.policy.on_leave
-    if leave == "unlink":
-        draft.entries.append(Entry("unlink", contact.contact_id, reason="left the scope"))
-        return finish(draft, "unlinked")
-    if leave == "archive":
-        outside = next(
-            s for s in SIDES if s in mapping.policy.scope and not mapping.policy.scope[s](Values(mapping, s, native[s]), native[s])
-        )
-        return finish(draft, "deleted", [archive(draft, other(outside), "left the scope", traits)])
+def _left_scope(
+    mapping: CompiledMapping, draft: Draft, outside: Side, native: Mapping[Side, Native], traits: Mapping[Side, Traits]
+) -> ContactPlan:
+    """A linked contact that left the scope: by policy archived, unlinked, or dormant with its base kept. An opt-out still travels.
+
+    An archive buries no edit that the record outside does not show: then the pair parts, as after a delete.
+    """
+    contact, leave, across = draft.contact, mapping.policy.on_leave, other(outside)
+    if leave == "archive" and not lost_with_it(mapping, contact, across, outside):
+        return finish(draft, "deleted", [archive(draft, across, "left the scope", traits)])
     for field_ in mapping.fields:
         if field_.consent:
             _merge_one(field_, draft, native, traits, linking=False)
         else:
             keep_base(draft, field_)
-    return finish(draft, "active", updates(draft, native, traits))
+    writes = updates(draft, native, traits)
+    if leave == "keep":
+        return finish(draft, "active", writes)
+    draft.holds.clear()
+    edited = survives(contact, across, f"its partner in {TITLE[outside]} left the scope")
+    draft.entries.append(edited if leave == "archive" else Entry("unlink", contact.contact_id, reason="left the scope"))
+    return replace(finish(draft, "active", writes), state="unlinked")  # what was said of consent is agreed, and has its base

@@ -93,7 +93,8 @@ def archive(draft: Draft, side: Side, reason: str, traits: Mapping[Side, Traits]
 
 def may_be_ours(mapping: CompiledMapping, alive: Side) -> bool:
     """Whether a dead record across may be one that we archived. One that people deleted while its partner lived on stays deleted."""
-    return mapping.policy.delete_seen_in.get(alive) == "archive" or mapping.policy.on_leave == "archive"
+    leaves = mapping.policy.on_leave == "archive" and alive in mapping.policy.scope
+    return leaves or mapping.policy.delete_seen_in.get(alive) == "archive"
 
 
 def undelete(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, traits: Mapping[Side, Traits]) -> ContactPlan:

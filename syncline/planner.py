@@ -217,6 +217,17 @@ def _outside(mapping: CompiledMapping, native: Mapping[Side, Native]) -> Side | 
     return next((side for side in SIDES if side in scope and not scope[side](Values(mapping, side, native[side]), native[side])), None)
 
 
+def _was_inside(mapping: CompiledMapping, contact: Contact, outside: Side) -> bool:
+    """Whether it left the scope. Who was made across from the other side may never have been in it, and sleeps.
+
+    Without a base nobody knows; where no side has one the mapping was edited, and whoever is outside now has left.
+    """
+    base = contact.sides[outside].shadow
+    if base is None:
+        return all(state.shadow is None for state in contact.sides.values())
+    return mapping.policy.scope[outside](Values(mapping, outside, base), base)
+
+
 def _left_scope(
     mapping: CompiledMapping, draft: Draft, outside: Side, native: Mapping[Side, Native], traits: Mapping[Side, Traits]
 ) -> ContactPlan:
@@ -224,7 +235,8 @@ def _left_scope(
 
     An archive buries no edit that the record outside does not show: then the pair parts, as after a delete.
     """
-    contact, leave, across = draft.contact, mapping.policy.on_leave, other(outside)
+    contact, across = draft.contact, other(outside)
+    leave = mapping.policy.on_leave if _was_inside(mapping, contact, outside) else "keep"
     if leave == "archive" and not lost_with_it(mapping, contact, across, outside):
         return finish(draft, "deleted", [archive(draft, across, "left the scope", traits)])
     for field_ in mapping.fields:

@@ -85,3 +85,23 @@ def test_who_opts_out_in_the_crm_and_leaves_is_mailed_no_more(world: World, how:
     world.at_rest("sweep")
     back = world.member(ADA)
     assert (back["state"], back["status"], back["LNAME"]) == ("live", "unsubscribed", "Byron")
+
+
+def test_who_was_made_outside_the_other_sides_scope_has_not_left_it(world: World) -> None:
+    """A lead that is made in marketing, whose scope is customers alone: nothing of it is ever archived."""
+    world.edit_mapping(("on_leave: keep ", "on_leave: archive "), ("scope:\n", "scope:\n  marketing: {field: stage, in: [customer]}\n"))
+    linked_pair(world, "eve")
+    world.crm.edit("create", fields={"email": ADA, "firstname": "Ada", "lifecyclestage": "lead"})
+    world.settle()
+    assert world.member(ADA)["state"] == "live"
+    world.marketing.edit("update", email=ADA, fields={"LNAME": "King"})
+    world.at_rest("sweep")
+    assert (world.crm_record(ADA)["state"], world.member(ADA)["state"]) == ("live", "live")
+
+
+def test_who_is_outside_a_narrowed_scope_leaves_it(world: World) -> None:
+    by(world, "archive")
+    linked_pair(world, "bob")
+    world.edit_mapping(("{field: is_test, is_not: true}", "{field: is_test, is_not: true}, {field: first_name, is_not: Bob}"))
+    world.at_rest("sweep")
+    assert [world.member(email)["state"] for email in (ADA, BOB)] == ["live", "archived"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kernel_modules import Kernel
+from native import mapping
 from pair import linked, shown
 from planner_checks import folds_to_the_tables
 from world import SIDES, World
@@ -128,3 +129,31 @@ def test_a_loser_goes_when_its_winner_has_nobody_across(kernel: Kernel) -> None:
         assert (buried.ref, plan.entries[buried.entries[0]].rule, plan.totals["archives"]) == ("marketing2", "merged", 1)
         [*others] = [write for write in plan.writes if write is not buried]
         assert [plan.entries[write.entries[0]].kind for write in others] == [write.kind for write in others]
+
+
+def test_who_was_made_across_outside_the_scope_of_that_side_has_not_left_it(kernel: Kernel) -> None:
+    """Nor has a record that has lost its base. Where nobody has one, the mapping was edited, and whoever is outside now has left."""
+    scope = {"marketing": lambda values, _native: values["stage"] == "customer"}
+    for how, bases, state in (
+        ("archive", (), "active"), ("unlink", (), "active"), ("archive", ("marketing",), "active"),
+        ("archive", SIDES, "deleted"), ("unlink", SIDES, "unlinked"),
+    ):  # fmt: skip
+        world = World(kernel, mapping(kernel, ("email", "last", "stage"), scope=scope, on_leave=how, delete_seen_in={}))
+        world.add("crm", "crm", email="ann@people.example", last="Kelly", stage="c_lead")
+        world.until_quiet()
+        assert world.created == 1 and world.contacts[1].state == "active"
+        world.contacts[1].shadows.update(dict.fromkeys(bases))
+        world.edit("marketing", world.contacts[1].refs["marketing"], last="Byrne")
+        world.until_quiet()
+        assert world.contacts[1].state == state and world.vendors["crm"]["crm"].liveness == ("archived" if state == "deleted" else "live")
+        folds_to_the_tables(world)
+
+
+def test_what_people_deleted_stays_deleted_where_nobody_who_leaves_is_archived(kernel: Kernel) -> None:
+    """Who leaves the scope of the CRM loses a member; no record of the CRM is ever archived for that."""
+    world = out_of(kernel, "archive")
+    world.set_liveness("crm", "crm", "archived")
+    world.until_quiet()
+    world.set_liveness("marketing", "marketing", "live")
+    assert world.until_quiet() == 0 and world.vendors["crm"]["crm"].liveness == "archived"
+    assert [hold.code for hold in world.holds[1]] == ["CannotRestore"]

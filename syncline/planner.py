@@ -220,11 +220,12 @@ def _outside(mapping: CompiledMapping, native: Mapping[Side, Native]) -> Side | 
 def _was_inside(mapping: CompiledMapping, contact: Contact, outside: Side) -> bool:
     """Whether it left the scope. Who was made across from the other side may never have been in it, and sleeps.
 
-    Without a base nobody knows; where no side has one the mapping was edited, and whoever is outside now has left.
+    Nor who has just joined it, and has no base; where no side has one the mapping was edited, and whoever is outside now has left.
     """
-    base = contact.sides[outside].shadow
-    if base is None:
-        return all(state.shadow is None for state in contact.sides.values())
+    bases = {side: state.shadow for side, state in contact.sides.items()}
+    base = bases[outside]
+    if base is None or None in bases.values():
+        return all(one is None for one in bases.values())
     return mapping.policy.scope[outside](Values(mapping, outside, base), base)
 
 

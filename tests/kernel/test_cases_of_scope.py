@@ -12,6 +12,8 @@ from world import SIDES, World
 
 SCOPE = {"crm": lambda values, _native: values["birthday"] != "out"}
 LEAVES = ("keep", "unlink", "archive")
+INSIDE = {"crm": None, "marketing": {"stage": "m_customer"}}
+"""Bases of who was inside, and has just got another record across."""
 
 
 def out_of(kernel: Kernel, leave: str, **policy: Any) -> World:
@@ -135,14 +137,15 @@ def test_who_was_made_across_outside_the_scope_of_that_side_has_not_left_it(kern
     """Nor has a record that has lost its base. Where nobody has one, the mapping was edited, and whoever is outside now has left."""
     scope = {"marketing": lambda values, _native: values["stage"] == "customer"}
     for how, bases, state in (
-        ("archive", (), "active"), ("unlink", (), "active"), ("archive", ("marketing",), "active"),
-        ("archive", SIDES, "deleted"), ("unlink", SIDES, "unlinked"),
+        ("archive", {}, "active"), ("unlink", {}, "active"),
+        ("archive", {"marketing": None}, "active"), ("archive", {"marketing": None, "crm": {}}, "active"), ("archive", INSIDE, "active"),
+        ("archive", dict.fromkeys(SIDES), "deleted"), ("unlink", dict.fromkeys(SIDES), "unlinked"),
     ):  # fmt: skip
         world = World(kernel, mapping(kernel, ("email", "last", "stage"), scope=scope, on_leave=how, delete_seen_in={}))
         world.add("crm", "crm", email="ann@people.example", last="Kelly", stage="c_lead")
         world.until_quiet()
         assert world.created == 1 and world.contacts[1].state == "active"
-        world.contacts[1].shadows.update(dict.fromkeys(bases))
+        world.contacts[1].shadows.update(bases)
         world.edit("marketing", world.contacts[1].refs["marketing"], last="Byrne")
         world.until_quiet()
         assert world.contacts[1].state == state and world.vendors["crm"]["crm"].liveness == ("archived" if state == "deleted" else "live")

@@ -16,7 +16,7 @@ judged again later.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from syncline.births import create
@@ -26,7 +26,7 @@ from syncline.draft import Draft, changed_at, evidence_for, finish, hold_field, 
 from syncline.log import Entry
 from syncline.mapping import CompiledMapping, Field
 from syncline.merge import Decision, Values, impose, merge_field, read_field
-from syncline.plan import Contact, ContactPlan, Hold, Traits
+from syncline.plan import Contact, ContactPlan, Hold, Traits, Write
 from syncline.records import MISSING, SIDES, Native, Side, Value, is_blank, other
 
 __all__ = ["Traits", "plan_contact"]
@@ -72,7 +72,9 @@ def _merge(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]
     outside = _outside(mapping, native)
     if outside is not None:
         _hear(mapping, draft, traits)
-        return _left_scope(mapping, draft, outside, native, traits) if contact.state == "active" else finish(draft, contact.state)
+        if contact.state == "active":
+            return _left_scope(mapping, draft, outside, native, traits)
+        return _parted(mapping, draft, native, traits)
     if linking:
         refs = {side: contact.sides[side].ref for side in SIDES}
         draft.entries.append(_linked(contact, refs))
@@ -240,15 +242,36 @@ def _left_scope(
     leave = mapping.policy.on_leave if _was_inside(mapping, contact, outside) else "keep"
     if leave == "archive" and not lost_with_it(mapping, contact, across, outside):
         return finish(draft, "deleted", [archive(draft, across, "left the scope", traits)])
-    for field_ in mapping.fields:
-        if field_.consent:
-            _merge_one(field_, draft, native, traits, linking=False)
-        else:
-            keep_base(draft, field_)
-    writes = updates(draft, native, traits)
+    writes = _consent_alone(mapping, draft, [field_.name for field_ in mapping.fields if field_.consent], native, traits)
     if leave == "keep":
         return finish(draft, "active", writes)
     draft.holds.clear()
     edited = survives(contact, across, f"its partner in {TITLE[outside]} left the scope")
     draft.entries.append(edited if leave == "archive" else Entry("unlink", contact.contact_id, reason="left the scope"))
     return replace(finish(draft, "active", writes), state="unlinked")  # what was said of consent is agreed, and has its base
+
+
+def _parted(mapping: CompiledMapping, draft: Draft, native: Mapping[Side, Native], traits: Mapping[Side, Traits]) -> ContactPlan:
+    """Out of scope, and ended before: nothing is told but an opt-out that was agreed, and that a side has never shown since."""
+    contact = draft.contact
+    untold = []
+    for field_ in mapping.fields:
+        opt_out = field_.rule.order[-1] if field_.consent and field_.rule.order else MISSING
+        bases = [read_field(field_, side, contact.sides[side].shadow)[0] for side in SIDES]
+        if draft.view.get(field_.name) == opt_out and (bases != [opt_out, opt_out] or merged_opt_out(field_, contact)):
+            untold.append(field_.name)
+    if not untold:
+        return finish(draft, contact.state)
+    return replace(finish(draft, "active", _consent_alone(mapping, draft, untold, native, traits)), state=contact.state)
+
+
+def _consent_alone(
+    mapping: CompiledMapping, draft: Draft, names: Sequence[str], native: Mapping[Side, Native], traits: Mapping[Side, Traits]
+) -> list[Write]:
+    """Merge these fields of consent; every other base stays."""
+    for field_ in mapping.fields:
+        if field_.name in names:
+            _merge_one(field_, draft, native, traits, linking=False)
+        else:
+            keep_base(draft, field_)
+    return updates(draft, native, traits)

@@ -160,3 +160,49 @@ def test_what_people_deleted_stays_deleted_where_nobody_who_leaves_is_archived(k
     world.set_liveness("marketing", "marketing", "live")
     assert world.until_quiet() == 0 and world.vendors["crm"]["crm"].liveness == "archived"
     assert [hold.code for hold in world.holds[1]] == ["CannotRestore"]
+
+
+def test_an_opt_out_that_did_not_arrive_at_a_parting_is_told_again(kernel: Kernel) -> None:
+    """Once: what a person takes back later, when both had shown it, is that person's own doing."""
+    world = out_of(kernel, "unlink")
+    world.edit("crm", "crm", consent="out")
+    leave(world, last="Byrne")
+    world.round(refused="marketing")
+    assert (world.contacts[1].state, shown(world, "marketing", "consent")) == ("unlinked", "sub")
+    assert world.until_quiet() == 1 and shown(world, "marketing", "consent") == "unsub"
+    assert world.contacts[1].state == "unlinked" and shown(world, "marketing", "last") == "Kelly"
+    world.edit("marketing", "marketing", consent="sub")
+    assert world.until_quiet() == 0
+    folds_to_the_tables(world)
+
+
+def test_an_opt_out_that_is_merged_into_a_parted_pair_is_told_to_it(kernel: Kernel) -> None:
+    """Also where a person has taken the archived record out of the archive, and where the survivor's own had been the same before."""
+    for how in ("unlink", "archive"):
+        world = out_of(kernel, how)
+        for side in SIDES:
+            world.add(side, f"{side}2", **world.vendors[side][side].fields | {"email": "b@people.example"})
+        leave(world)
+        world.until_quiet()
+        world.set_liveness("marketing", "marketing", "live")
+        world.edit("marketing", "marketing2", consent="unsub")
+        world.merge("crm", "crm2", "crm")
+        world.until_quiet()
+        assert [shown(world, side, "consent") for side in SIDES] == ["out", "unsub"] and shown(world, "marketing", "last") == "Kelly"
+        assert world.contacts[1].state == {"unlink": "unlinked", "archive": "deleted"}[how]
+        assert world.vendors["marketing"]["marketing2"].liveness == "archived"
+        folds_to_the_tables(world)
+
+
+def test_an_opt_out_of_the_record_whose_place_another_took_is_told_to_that_one(kernel: Kernel) -> None:
+    """The base of the one that was merged away went along: both had shown the opt-out."""
+    native = {"crm": {"last": "Kelly", "consent": "in"}, "marketing": {"last": "Kelly", "consent": "unsub"}}
+    state = kernel.plan.SideState
+    sides = {side: state(side, native[side], {"last": "Kelly", "consent": word}) for side, word in (("crm", "out"), ("marketing", "unsub"))}
+    for lost, writes in (("out", [("crm", {"consent": "out"})]), ("in", [])):
+        losers = {"crm": (state("crm2", {"last": "Kelly", "consent": lost}, None, "merged", 500),)}
+        contact = kernel.plan.Contact(1, sides, "unlinked", {"last": "Kelly", "consent": "opted_out"}, losers=losers)
+        nobody = {"crm": lambda _values, _native: False}
+        traits = {side: kernel.planner.Traits() for side in SIDES}
+        plan = kernel.planner.plan_contact(mapping(kernel, ("last", "consent"), crm="full", scope=nobody), contact, traits)
+        assert ([(write.side, dict(write.consent)) for write in plan.writes], plan.state) == (writes, "unlinked")

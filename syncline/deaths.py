@@ -7,6 +7,7 @@ consent it had, or a stricter one.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from syncline.conflict import TITLE
@@ -27,21 +28,26 @@ def died(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, traits
     how = {"archived": "archived", "gone": "deleted", "merged": "merged away"}[contact.sides[dead].liveness]
     draft.entries.append(Entry("delete", contact.contact_id, None, dead, contact.sides[dead].ref, reason=f"{how} in {TITLE[dead]}"))
     wish = mapping.policy.delete_seen_in.get(dead, "unlink")
-    if wish == "archive" and _lost_with_it(mapping, contact, alive, dead):
-        reason = f"{TITLE[alive]} changed it since it was {how} in {TITLE[dead]}; the edit is kept and the pair parts"
-        draft.entries.append(
-            Entry("unlink", contact.contact_id, None, alive, contact.sides[alive].ref, rule="edit_survives", reason=reason)
-        )
-        return finish(draft, "unlinked", bury_losers(mapping, draft, traits))
+    if wish == "archive" and lost_with_it(mapping, contact, alive, dead):
+        draft.entries.append(survives(contact, alive, f"it was {how} in {TITLE[dead]}"))
+        return finish(draft, "unlinked")
     if wish == "archive":
-        writes = [archive(draft, alive, f"{how} in {TITLE[dead]}", traits), *bury_losers(mapping, draft, traits)]
-        return finish(draft, "deleted", writes)
+        return finish(draft, "deleted", [archive(draft, alive, f"{how} in {TITLE[dead]}", traits)])
     draft.entries.append(Entry("unlink", contact.contact_id, reason=f"{how} in {TITLE[dead]}; {TITLE[alive]} keeps its record"))
-    return finish(draft, "unlinked", bury_losers(mapping, draft, traits))
+    return finish(draft, "unlinked")
 
 
-def _lost_with_it(mapping: CompiledMapping, contact: Contact, alive: Side, dead: Side) -> bool:
-    """Whether something was changed that the dead record does not show too: our own write may never have got its answer."""
+def survives(contact: Contact, side: Side, since: str) -> Entry:
+    """The entry of a pair that parts because an archive would bury an edit made on this side."""
+    reason = f"{TITLE[side]} changed it since {since}; the edit is kept and the pair parts"
+    return Entry("unlink", contact.contact_id, None, side, contact.sides[side].ref, rule="edit_survives", reason=reason)
+
+
+def lost_with_it(mapping: CompiledMapping, contact: Contact, alive: Side, dead: Side) -> bool:
+    """Whether something was changed that the dead record, or one out of scope, does not show too.
+
+    Where it shows it, our own write may never have got its answer.
+    """
     edits, there = _edited(mapping, contact, contact.sides[alive], alive), contact.sides[dead].seen
     fields = (mapping.field(name) for name in edits)
     return any(field_.canon(read_field(field_, dead, there)[0]) != field_.canon(edits[field_.name]) for field_ in fields)
@@ -87,7 +93,8 @@ def archive(draft: Draft, side: Side, reason: str, traits: Mapping[Side, Traits]
 
 def may_be_ours(mapping: CompiledMapping, alive: Side) -> bool:
     """Whether a dead record across may be one that we archived. One that people deleted while its partner lived on stays deleted."""
-    return mapping.policy.delete_seen_in.get(alive) == "archive" or mapping.policy.on_leave == "archive"
+    leaves = mapping.policy.on_leave == "archive" and alive in mapping.policy.scope
+    return leaves or mapping.policy.delete_seen_in.get(alive) == "archive"
 
 
 def undelete(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, traits: Mapping[Side, Traits]) -> ContactPlan:
@@ -102,18 +109,18 @@ def undelete(mapping: CompiledMapping, draft: Draft, alive: Side, dead: Side, tr
     if not may_be_ours(mapping, alive):
         reason = f"it is live again in {TITLE[alive]}, and the mapping does not bring back what went in {TITLE[dead]}"
         draft.holds.append(Hold("CannotRestore", reason, "", dead))
-        return finish(draft, contact.state, bury_losers(mapping, draft, traits))
+        return finish(draft, contact.state)
     if state.liveness != "archived" or not traits[dead].can_restore:
         reason = f"it is live again in {TITLE[alive]}, and {TITLE[dead]} cannot bring its record back"
         draft.holds.append(Hold("CannotRestore", reason, "", dead))
-        return finish(draft, contact.state, bury_losers(mapping, draft, traits))
+        return finish(draft, contact.state)
     try:
         consent = _consent_at_return(mapping, draft, alive, dead)
     except SyncError as error:
         if error.recovery is not Recovery.HOLD:
             raise
         draft.holds.append(Hold(type(error).__name__, str(error), "", dead))
-        return finish(draft, contact.state, bury_losers(mapping, draft, traits))
+        return finish(draft, contact.state)
     reason = f"it is live again in {TITLE[alive]}"
     draft.entries.append(Entry("restore", contact.contact_id, None, alive, contact.sides[alive].ref, reason=reason, to=(dead,)))
     draft.count("updates")
@@ -154,22 +161,24 @@ def _restriction(order: tuple[str, ...], value: Value) -> int:
 # ---------------------------------------------------------------- merged away
 
 
-def bury_losers(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]) -> list[Write]:
-    """The far-side records of contacts merged into this one follow the policy of deletes. What was edited there since, the log keeps."""
-    writes = []
-    for side, losers in draft.contact.losers.items():
+def bury_losers(mapping: CompiledMapping, contact: Contact, plan: ContactPlan, traits: Mapping[Side, Traits]) -> ContactPlan:
+    """The plan, and the far-side records of contacts merged into this one, by the policy of deletes. What was edited there, the log keeps.
+
+    Whatever becomes of the contact itself, held, asleep or parted: a loser that no plan buries is a record that nobody watches any more.
+    """
+    entries, writes = list(plan.entries), list(plan.writes)
+    for side, losers in contact.losers.items():
         if mapping.policy.delete_seen_in.get(other(side)) != "archive":
             continue
         for loser in losers:
             if loser.liveness in DEAD:
                 continue
             reason = f"its contact was merged in {TITLE[other(side)]}"
-            old = _edited(mapping, draft.contact, loser, side) or None
-            entry = Entry("change", draft.contact.contact_id, None, side, loser.ref, old, reason=reason, rule="merged", to=(side,))
-            draft.entries.append(entry)
-            draft.count("archives")
-            anchor = anchor_of(loser.seen, traits[side])
-            index = len(draft.entries) - 1
-            write = Write(side, "archive", loser.ref, expect=loser.seen, version=loser.version, anchor=anchor, entries=(index,))
-            writes.append(write)
-    return writes
+            old = _edited(mapping, contact, loser, side) or None
+            anchor, index = anchor_of(loser.seen, traits[side]), len(entries)
+            entries.append(Entry("change", contact.contact_id, None, side, loser.ref, old, reason=reason, rule="merged", to=(side,)))
+            writes.append(Write(side, "archive", loser.ref, expect=loser.seen, version=loser.version, anchor=anchor, entries=(index,)))
+    if len(writes) == len(plan.writes):
+        return plan
+    archives = plan.totals.get("archives", 0) + len(writes) - len(plan.writes)
+    return replace(plan, entries=tuple(entries), writes=tuple(writes), totals={**plan.totals, "archives": archives})

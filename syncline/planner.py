@@ -16,17 +16,17 @@ judged again later.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from syncline.births import create
-from syncline.conflict import Dispute, Evidence, granted
-from syncline.deaths import DEAD, archive, bury_losers, died, undelete
+from syncline.conflict import TITLE, Dispute, Evidence, granted
+from syncline.deaths import DEAD, archive, bury_losers, died, lost_with_it, survives, undelete
 from syncline.draft import Draft, changed_at, evidence_for, finish, hold_field, keep_base, merged_opt_out, place, settle, updates
 from syncline.log import Entry
 from syncline.mapping import CompiledMapping, Field
 from syncline.merge import Decision, Values, impose, merge_field, read_field
-from syncline.plan import Contact, ContactPlan, Hold, Traits
+from syncline.plan import Contact, ContactPlan, Hold, Traits, Write
 from syncline.records import MISSING, SIDES, Native, Side, Value, is_blank, other
 
 __all__ = ["Traits", "plan_contact"]
@@ -36,6 +36,12 @@ MERGED_OPT_OUT = "a record that was merged into this one had opted out"
 
 def plan_contact(mapping: CompiledMapping, contact: Contact, traits: Mapping[Side, Traits]) -> ContactPlan:
     """The plan for one contact. Never raises a HOLD error: what cannot be decided is in `holds`."""
+    plan = _plan(mapping, contact, traits)
+    return bury_losers(mapping, contact, plan, traits) if contact.losers and plan.state in ("active", "deleted", "unlinked") else plan
+
+
+def _plan(mapping: CompiledMapping, contact: Contact, traits: Mapping[Side, Traits]) -> ContactPlan:
+    """The plan of its own two records."""
     live = [side for side, state in contact.sides.items() if state.liveness == "live"]
     dead = [side for side, state in contact.sides.items() if state.liveness in DEAD]
     draft = Draft(contact)
@@ -53,8 +59,8 @@ def plan_contact(mapping: CompiledMapping, contact: Contact, traits: Mapping[Sid
         return undelete(mapping, draft, live[0], dead[0], traits)
     if contact.state == "active":
         draft.entries.append(Entry("archive", contact.contact_id, reason="both records are gone"))
-        return finish(draft, "deleted", bury_losers(mapping, draft, traits))
-    return finish(draft, contact.state, bury_losers(mapping, draft, traits) if contact.state in ("deleted", "unlinked") else ())
+        return finish(draft, "deleted")
+    return finish(draft, contact.state)
 
 
 # ---------------------------------------------------------------- both live
@@ -63,9 +69,12 @@ def plan_contact(mapping: CompiledMapping, contact: Contact, traits: Mapping[Sid
 def _merge(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]) -> ContactPlan:
     contact, linking = draft.contact, draft.contact.state != "active"
     native = {side: contact.sides[side].seen for side in SIDES}
-    if not _in_scope(mapping, native):
+    outside = _outside(mapping, native)
+    if outside is not None:
         _hear(mapping, draft, traits)
-        return _left_scope(mapping, draft, native, traits) if contact.state == "active" else finish(draft, contact.state)
+        if contact.state == "active":
+            return _left_scope(mapping, draft, outside, native, traits)
+        return _parted(mapping, draft, native, traits)
     if linking:
         refs = {side: contact.sides[side].ref for side in SIDES}
         draft.entries.append(_linked(contact, refs))
@@ -75,7 +84,7 @@ def _merge(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits]
     _hear(mapping, draft, traits)
     if linking and contact.state == "new":
         draft.entries[0] = _with_view(draft.entries[0], draft.view)
-    return finish(draft, "active", updates(draft, native, traits) + bury_losers(mapping, draft, traits))
+    return finish(draft, "active", updates(draft, native, traits))
 
 
 def _linked(contact: Contact, refs: Mapping[Side, str]) -> Entry:
@@ -204,26 +213,65 @@ def _knows(decision: Decision, opt_out: Value, base: Mapping[Side, Value]) -> bo
 # ---------------------------------------------------------------- scope
 
 
-def _in_scope(mapping: CompiledMapping, native: Mapping[Side, Native]) -> bool:
-    return all(
-        mapping.policy.scope[side](Values(mapping, side, native[side]), native[side]) for side in SIDES if side in mapping.policy.scope
-    )
+def _outside(mapping: CompiledMapping, native: Mapping[Side, Native]) -> Side | None:
+    """The side whose record is out of scope; the first, when both are."""
+    scope = mapping.policy.scope
+    return next((side for side in SIDES if side in scope and not scope[side](Values(mapping, side, native[side]), native[side])), None)
 
 
-def _left_scope(mapping: CompiledMapping, draft: Draft, native: Mapping[Side, Native], traits: Mapping[Side, Traits]) -> ContactPlan:
-    """A linked contact that left the scope: by policy archived, unlinked, or dormant with its base kept. An opt-out still travels."""
-    contact, leave = draft.contact, mapping.policy.on_leave
-    if leave == "unlink":
-        draft.entries.append(Entry("unlink", contact.contact_id, reason="left the scope"))
-        return finish(draft, "unlinked")
-    if leave == "archive":
-        outside = next(
-            s for s in SIDES if s in mapping.policy.scope and not mapping.policy.scope[s](Values(mapping, s, native[s]), native[s])
-        )
-        return finish(draft, "deleted", [archive(draft, other(outside), "left the scope", traits)])
+def _was_inside(mapping: CompiledMapping, contact: Contact, outside: Side) -> bool:
+    """Whether it left the scope. Who was made across from the other side may never have been in it, and sleeps.
+
+    Nor who has just joined it, and has no base; where no side has one the mapping was edited, and whoever is outside now has left.
+    """
+    bases = {side: state.shadow for side, state in contact.sides.items()}
+    base = bases[outside]
+    if base is None or None in bases.values():
+        return all(one is None for one in bases.values())
+    return mapping.policy.scope[outside](Values(mapping, outside, base), base)
+
+
+def _left_scope(
+    mapping: CompiledMapping, draft: Draft, outside: Side, native: Mapping[Side, Native], traits: Mapping[Side, Traits]
+) -> ContactPlan:
+    """A linked contact that left the scope: by policy archived, unlinked, or dormant with its base kept. An opt-out still travels.
+
+    An archive buries no edit that the record outside does not show: then the pair parts, as after a delete.
+    """
+    contact, across = draft.contact, other(outside)
+    leave = mapping.policy.on_leave if _was_inside(mapping, contact, outside) else "keep"
+    if leave == "archive" and not lost_with_it(mapping, contact, across, outside):
+        return finish(draft, "deleted", [archive(draft, across, "left the scope", traits)])
+    writes = _consent_alone(mapping, draft, [field_.name for field_ in mapping.fields if field_.consent], native, traits)
+    if leave == "keep":
+        return finish(draft, "active", writes)
+    draft.holds.clear()
+    edited = survives(contact, across, f"its partner in {TITLE[outside]} left the scope")
+    draft.entries.append(edited if leave == "archive" else Entry("unlink", contact.contact_id, reason="left the scope"))
+    return replace(finish(draft, "active", writes), state="unlinked")  # what was said of consent is agreed, and has its base
+
+
+def _parted(mapping: CompiledMapping, draft: Draft, native: Mapping[Side, Native], traits: Mapping[Side, Traits]) -> ContactPlan:
+    """Out of scope, and ended before: nothing is told but an opt-out that was agreed, and that a side has never shown since."""
+    contact = draft.contact
+    untold = []
     for field_ in mapping.fields:
-        if field_.consent:
+        opt_out = field_.rule.order[-1] if field_.consent and field_.rule.order else MISSING
+        bases = [read_field(field_, side, contact.sides[side].shadow)[0] for side in SIDES]
+        if draft.view.get(field_.name) == opt_out and (bases != [opt_out, opt_out] or merged_opt_out(field_, contact)):
+            untold.append(field_.name)
+    if not untold:
+        return finish(draft, contact.state)
+    return replace(finish(draft, "active", _consent_alone(mapping, draft, untold, native, traits)), state=contact.state)
+
+
+def _consent_alone(
+    mapping: CompiledMapping, draft: Draft, names: Sequence[str], native: Mapping[Side, Native], traits: Mapping[Side, Traits]
+) -> list[Write]:
+    """Merge these fields of consent; every other base stays."""
+    for field_ in mapping.fields:
+        if field_.name in names:
             _merge_one(field_, draft, native, traits, linking=False)
         else:
             keep_base(draft, field_)
-    return finish(draft, "active", updates(draft, native, traits))
+    return updates(draft, native, traits)

@@ -11,6 +11,7 @@ import test_cases_of_births
 import test_cases_of_fields
 import test_cases_of_lives
 import test_cases_of_merges
+import test_cases_of_scope
 import test_refusals
 import test_units
 from kernel_modules import Kernel
@@ -35,7 +36,8 @@ def caught(k: Kernel) -> bool:
 
 
 def _checks() -> Iterator[Callable[[Kernel], object]]:
-    for module in (test_units, test_cases_of_fields, test_cases_of_births, test_cases_of_lives, test_cases_of_merges, test_refusals):
+    cases = (test_cases_of_fields, test_cases_of_births, test_cases_of_lives, test_cases_of_merges, test_cases_of_scope)
+    for module in (test_units, *cases, test_refusals):
         yield from (function for name, function in vars(module).items() if name.startswith("test_"))
     yield from (_merges, _rounds)
     yield lambda k: consent_machine.explore(k, 3)

@@ -33,7 +33,7 @@ class Fault(NamedTuple):
 OBSERVE, LISTINGS, PUSH, RECHECK, SENDER = "flows.observe", "flows.listings", "flows.push", "flows.recheck", "flows.sender"
 RECONCILE, ROUND, SETTINGS = "flows.reconcile", "flows.round", "flows.settings"
 SETTLING, ECHOES, COMMITS, MATCHING, MERGING = "state.settling", "state.echoes", "state.commits", "state.matching", "state.merging"
-RETURNED = "state.returned"
+RETURNED, ERASURE = "state.returned", "state.erasure"
 OBSERVATIONS, CONTACTS, RUNS, LEASE, SCOPE = "state.observations", "state.contacts", "state.runs", "state.lease", "state.scope"
 HUBSPOT, MAILCHIMP, TRYTON, HTTP = "connectors.hubspot_reads", "connectors.mailchimp", "connectors.tryton", "connectors.http"
 
@@ -119,7 +119,10 @@ ENGINE_FAULTS = [
     Fault("what is sent again is sent without the lease", PUSH, "        sender.context.sync.mark_sending([row.id])  #", "        pass  #", ("tests/e2e/test_cases_of_runs.py::test_H_03_a_run_that_lost_its_lease_sends_nothing_again_without_the_field_that_was_refused",)),
     Fault("a create sent again shows nobody's edit", PUSH, 'return replace(done, found=True) if row.kind == "create" and row.state == "sending" else done', "return done"),
     Fault("a create that is asked to come later gets another key", PUSH, ' or (row.state == "sending" and error.recovery is Recovery.RETRY)', "", ("tests/simulation/test_simulation.py::test_a_create_that_is_asked_to_come_later_keeps_its_key",)),
-    Fault("erasing leaves what a person was before", "state.erasure", "            for one in whole:\n                former", "            for one in ():\n                former", ("tests/state/test_log.py::test_who_was_merged_into_an_erased_person_or_left_them_a_record_goes_too",)),
+    Fault("erasing waits for no run", ERASURE, "        with self._alone(now_us):\n", "        if True:\n", ("tests/state/test_erasing.py::test_nobody_is_erased_while_a_run_is_under_way",)),
+    Fault("erasing waits for no answer", ERASURE, "            if connection.execute(_UNHEARD, values).first() is not None:", "            if False:", ("tests/state/test_erasing.py::test_who_may_have_been_written_to_is_erased_when_the_answer_was_heard",)),
+    Fault("who was erased is stored again", OBSERVATIONS, 'CONTACT.c.state == "erased"', 'CONTACT.c.state == "gone"', ("tests/state/test_log.py::test_an_erased_person_whom_a_vendor_still_shows_is_not_stored_again",)),
+    Fault("erasing leaves what a person was before", ERASURE, "            former = connection.execute(_FORMER, values).scalars()", "            former = ()", ("tests/state/test_log.py::test_who_was_merged_into_an_erased_person_or_left_them_a_record_goes_too",)),
     Fault("the other side is never confirmed", SETTLING, "self._confirm(row)  #", "pass  #"),
     Fault("what becomes of a set is settled by the answer of one side", ECHOES, "if name not in unsent} | row.untold.get(row.side, {})", "if name not in unsent}"),
     Fault("a set that both sides have taken keeps the bases of one that is pending", SETTLING, "        if row.untold and self._is_told(row):", "        if False:"),

@@ -1,0 +1,98 @@
+"""Erasing, among runs: no answer that is still to come may bring the person back, and no record that they ever had is left out."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from state.echoes import Settled
+from state.store import Store, SyncStore
+from syncline.errors import LockHeld, UsageError
+from tests.state.people import applied, decide, linked, outbox, seen
+from tests.state.under_way import created, load, renamed
+
+MINUTE_US = 60_000_000
+
+
+def said(sync: SyncStore) -> str:
+    """Whatever our copies of the records say."""
+    with sync._scope.read() as connection:
+        return "\n".join(connection.execute(sa.text("SELECT seen FROM record ORDER BY side, ref")).scalars())
+
+
+def test_nobody_is_erased_while_a_run_is_under_way(store: Store, sync: SyncStore) -> None:
+    run_id, contact = renamed(sync)
+    run = store.sync("contacts")
+    run.fenced(own := run.lease.acquire("host-a:17", 90, MINUTE_US))
+    run.mark_sending([row.id for row in outbox(run)])
+    with pytest.raises(LockHeld, match=r"nobody was erased: host-a:17.*try again"):
+        sync.erase(contact, None, 99)
+    run.settle(run_id, [applied(row) for row in outbox(run)], 2_000)
+    assert load(sync, contact).state == "active" and "Anna" in said(sync)
+    run.lease.release(own)
+    assert sync.erase(contact, None, 99)
+    assert set(said(sync).split()) == {"{}"} and sync.verify().problems == ()
+
+
+def test_a_run_that_starts_while_somebody_is_erased_is_turned_away(store: Store, sync: SyncStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while old copies are removed from the file. Afterwards the lease is free, and who slept through it writes nothing."""
+    contact, run, turned_away = linked(sync), store.sync("contacts"), []
+    run.fenced(run.lease.acquire("late", 0, 9))
+
+    def scrub() -> None:
+        with pytest.raises(LockHeld) as refused:
+            run.lease.acquire("host-b:4", 99, MINUTE_US)
+        turned_away.append(str(refused.value))
+
+    monkeypatch.setattr(store.database, "scrub", scrub)
+    assert sync.erase(contact, None, 99)
+    assert [text.partition(" is running")[0] for text in turned_away] == ["an erasure"]
+    with pytest.raises(LockHeld):
+        run.stage("crm", [seen("c-ann", at_us=900)])
+    sync.stage("marketing", [seen("m-bob", "bob")])
+    assert run.lease.acquire("host-b:4", 99, MINUTE_US)
+
+
+def test_who_may_have_been_written_to_is_erased_when_the_answer_was_heard(sync: SyncStore) -> None:
+    run_id, contact = created(sync)
+    sync.mark_sending([row.id for row in outbox(sync)])
+    with pytest.raises(UsageError, match=f"contact {contact} was not erased.*`syncline sync` first"):
+        sync.erase(contact, None, 99)
+    assert load(sync, contact).state == "active" and sync.outbox_size() == 1
+    sync.settle(run_id, [applied(row, "m1") for row in outbox(sync)], 2_000)
+    assert sync.erase(contact, None, 99)
+    sync.stage("marketing", [seen("m1", at_us=9_000)])
+    sync.match_records(9_000, run_id)
+    assert decide(sync, 9_000) == [] and "ann@people" not in said(sync)
+
+
+def test_a_write_that_was_not_sent_goes_with_its_person(sync: SyncStore) -> None:
+    _, contact = created(sync)
+    assert sync.erase(contact, None, 99)
+    assert (sync.outbox_size(), decide(sync), sync.verify().problems) == (0, [], ())
+
+
+def test_what_was_sent_to_a_contact_that_merged_into_the_person_is_heard_first_too(sync: SyncStore) -> None:
+    bob = linked(sync, "bob")
+    run_id, ann = renamed(sync)
+    rows = outbox(sync)
+    sync.mark_sending([row.id for row in rows])
+    sync.stage("crm", [seen("c-bob", "bob", at_us=900, absorbed=("c-ann",))])
+    for merge in sync.merges():
+        sync.apply_merge(merge, None, 50)
+    assert (load(sync, ann).state, load(sync, bob).state) == ("merged", "active")
+    with pytest.raises(UsageError, match=f"contact {bob} was not erased"):
+        sync.erase(bob, None, 99)
+    sync.settle(run_id, [Settled(row, "moved") for row in rows], 2_000)
+    assert sync.erase(bob, None, 99) and set(said(sync).split()) == {"{}"}
+
+
+def test_of_an_erased_person_nothing_is_stored_whatever_their_record_still_holds(sync: SyncStore) -> None:
+    """As an older version left it, where an answer came after the erasure."""
+    contact = linked(sync)
+    assert sync.erase(contact, None, 99)
+    with sync._scope.write() as connection:
+        connection.execute(sa.text("""UPDATE record SET seen = '{"name":"Ann"}', dirty = 0 WHERE ref = 'm-ann'"""))
+    sync.stage("marketing", [seen("m-ann", name="Annabel", at_us=900), seen("m-bob", "bob")])
+    assert "Annabel" not in said(sync) and "bob@people" in said(sync)
+    assert [set(found.sides) for found in decide(sync)] == [{"marketing"}]

@@ -4,6 +4,7 @@ The person's secret is destroyed, so that the commitments left behind cannot be 
 rules stay. Refs stay on the tombstone records alone (without values), so that a lagging read cannot bring the person back.
 
 A person may have been several contacts: those that were merged into this one, and those that ended and left it a record. They go too.
+So do records that another one has replaced since: nobody has them any more, and only the log knows whose they were last.
 
 An answer to a write would bring the person back. So no run may be under way, and what may have been sent already is heard first.
 """
@@ -25,6 +26,7 @@ from state.scope import Scope
 from state.statements import Connection
 from syncline.errors import LockHeld, UsageError
 from syncline.log import Entry
+from syncline.records import SIDES, Side
 
 _LEASE_US = 900_000_000
 # A write to a record of theirs may be another contact's: that of the one they were merged into.
@@ -55,6 +57,14 @@ _FORMER = sa.text(
     " AND EXISTS (SELECT 1 FROM change_log AS l JOIN record AS mine ON mine.sync_id = l.sync_id AND mine.side = l.side AND mine.ref = l.ref"
     " WHERE l.sync_id = :s AND l.contact_id = c.id AND mine.contact_id = :c)))"
 )
+_LINKS = (
+    "SELECT seq, kind, contact_id, side, new FROM change_log WHERE sync_id = :s AND seq > :after AND new IS NOT NULL"
+    " AND kind IN ('create', 'link', 'rebind', 'receipt')"
+)
+_BY = sa.text(f"{_LINKS} AND (contact_id = :c OR kind = 'receipt') ORDER BY seq LIMIT 200")
+_OF = sa.text(f"{_LINKS} AND new LIKE :named ORDER BY seq LIMIT 200")
+_NOBODYS = sa.text("SELECT 1 FROM record WHERE sync_id = :s AND side = :side AND ref = :ref AND contact_id IS NULL")
+_THEIRS = sa.text("UPDATE record SET contact_id = :c WHERE sync_id = :s AND side = :side AND ref = :ref")
 _RECEIPTS = sa.text("SELECT seq, new FROM change_log WHERE sync_id = :s AND kind = 'receipt' AND seq > :after ORDER BY seq LIMIT 200")
 _REWRITE = sa.text("UPDATE change_log SET new = :new WHERE sync_id = :s AND seq = :seq")
 
@@ -102,6 +112,7 @@ class Erasure:
         whole = [contact_id]
         for one in whole:
             values = {"s": self._scope.sync_id, "c": one}
+            self._take_back(connection, one)
             if connection.execute(_UNHEARD, values).first() is not None:
                 raise UsageError(
                     f"contact {contact_id} was not erased: a write to it may have been sent, and what became of it is not known yet;"
@@ -110,6 +121,24 @@ class Erasure:
             former = connection.execute(_FORMER, values).scalars()
             whole += [other for other in former if other not in whole]
         return whole
+
+    def _take_back(self, connection: Connection, contact_id: int) -> None:
+        """Records that are nobody's, and were this contact's last, are its own again: as tombstones that stay, like its others."""
+        for side, ref in {(side, ref) for owner, side, ref in self._given(connection, _BY, c=contact_id) if owner == contact_id}:
+            at = {"s": self._scope.sync_id, "side": codec.SIDE_NO[side], "ref": ref}
+            if connection.execute(_NOBODYS, at).first() is not None:
+                named = f"%{codec.dumps(ref)}%".replace("\\", "_")  # to LIKE a backslash is no letter
+                owners = [owner for owner, *which in self._given(connection, _OF, named=named) if which == [side, ref]]
+                if owners[-1] == contact_id:
+                    connection.execute(_THEIRS, at | {"c": contact_id})
+
+    def _given(self, connection: Connection, query: sa.TextClause, **values: Any) -> Iterator[tuple[int, Side, str]]:
+        """(contact, side, ref) of each record that these entries give to a contact, in order. An erased one's are told no more."""
+        after = 0
+        while rows := connection.execute(query, {"s": self._scope.sync_id, "after": after, **values}).all():
+            after = rows[-1].seq
+            for row in rows:
+                yield from _links(row)
 
     def _known(self, connection: Connection, contact_id: int) -> bool:
         return contact_keys(connection, self._scope, [contact_id]).get(contact_id) is not None
@@ -134,6 +163,15 @@ class Erasure:
                     refs = [_sealed(item, contact_id, key) for item in new["refs"]]
                     text = codec.dumps({**new, "refs": refs})
                     connection.execute(_REWRITE, {"s": self._scope.sync_id, "seq": row.seq, "new": text})
+
+
+def _links(row: Any) -> list[tuple[int, Side, str]]:
+    new = codec.loads(row.new, f"change_log {row.seq}, new")
+    if row.kind == "receipt":
+        return [(owner, side, ref) for owner, side, ref in new["refs"] if isinstance(ref, str)]
+    if row.kind == "rebind":
+        return [] if new is None else [(row.contact_id, SIDES[row.side], new)]
+    return [(row.contact_id, side, ref) for side, ref in new["refs"].items()]
 
 
 def _sealed(item: list[Any], contact_id: int, key: bytes) -> list[Any]:

@@ -59,3 +59,18 @@ def test_nobody_is_erased_while_a_run_writes_and_everything_goes_once_it_has_end
     assert records(world) == [(1, "{}"), (1, "{}")] and left(world, "topsecret", ADA) == []
     assert (world.written("crm"), world.written("marketing")) == ([], [])
     world.verified()
+
+
+def test_what_an_earlier_record_of_the_person_said_is_gone_too(world: World) -> None:
+    """Ada was deleted in the CRM and made anew: her contact took the new record in, and the old one is a tombstone."""
+    linked(world, {"company": "Topsecret"})
+    old = world.crm_record(ADA)["id"]
+    world.crm.edit("delete", email=ADA)
+    world.crm.edit("create", fields={"email": ADA, "firstname": "Ada", "lifecyclestage": "customer", "company": "Hushhush"})
+    world.sync("sweep")
+    world.settle()
+    with world.context() as context:
+        assert [context.sync.contact_by("crm", ref) for ref in (old, world.crm_record(ADA)["id"])] == [None, 1]
+    assert erase(world)
+    assert left(world, "topsecret", "hushhush", ADA) == [] and [seen for _, seen in records(world)] == ["{}"] * 3
+    world.verified()

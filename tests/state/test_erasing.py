@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 
 from state.echoes import Settled
 from state.store import Store, SyncStore
 from syncline.errors import LockHeld, UsageError
-from tests.state.people import applied, decide, linked, outbox, seen
+from syncline.plan import Write
+from tests.state.people import applied, at_rest, commit, decide, dump, linked, outbox, plan_for, seen
 from tests.state.under_way import created, load, renamed
 
 MINUTE_US = 60_000_000
@@ -96,3 +99,62 @@ def test_of_an_erased_person_nothing_is_stored_whatever_their_record_still_holds
     sync.stage("marketing", [seen("m-ann", name="Annabel", at_us=900), seen("m-bob", "bob")])
     assert "Annabel" not in said(sync) and "bob@people" in said(sync)
     assert [set(found.sides) for found in decide(sync)] == [{"marketing"}]
+
+
+def gone(sync: SyncStore, ref: str, who: str = "ann") -> None:
+    sync.stage("crm", [seen(ref, who, at_us=None, fields={}, liveness="gone")])
+    at_rest(sync, "crm", ref)
+
+
+def made_anew(sync: SyncStore, ref: str, name: str) -> None:
+    """Ann's record in the CRM is deleted, and one made in its place: it joins her contact."""
+    sync.stage("crm", [seen(ref, name=name, at_us=500)])
+    assert sync.match_records(500, None).paired == 1
+    at_rest(sync, "crm", ref)
+    at_rest(sync, "marketing", "m-ann")
+
+
+def test_what_a_record_said_that_another_one_has_replaced_goes_too_and_is_not_stored_again(store: Store, sync: SyncStore) -> None:
+    contact, bob = linked(sync, name="Annabel"), linked(sync, "bob")
+    gone(sync, "c-ann")
+    made_anew(sync, "c2", "Anna")
+    gone(sync, "c2")
+    made_anew(sync, "c3", "Anne")
+    assert [sync.contact_by("crm", ref) for ref in ("c-ann", "c2", "c3", "c-bob")] == [None, None, contact, bob]
+    checkpoint = sync.checkpoint()
+    assert sync.erase(contact, None, 999)
+    for ref in ("c-ann", "c2", "c3"):
+        sync.stage("crm", [seen(ref, name="Annabel", at_us=9_000)])
+    sync.match_records(9_000, None)
+    assert decide(sync, 9_000) == [] and said(sync).count("{}") == 4 and sync.verify([checkpoint]).problems == ()
+    everything = dump(store)
+    assert [word for word in ("ann@people", "Annabel", "Anna", "Anne") if word in everything] == [] and "bob@people" in everything
+
+
+def test_a_record_that_a_create_has_replaced_goes_too(sync: SyncStore) -> None:
+    run_id, contact = created(sync)
+    sync.settle(run_id, [applied(row, "m1") for row in outbox(sync)], 2_000)
+    sync.stage("marketing", [seen("m1", name="Annabel", at_us=None, fields={}, liveness="gone")])
+    at_rest(sync, "marketing", "m1")
+    again = Write("marketing", "create", None, {"email": "ann@people.example"}, confirms=("email",))
+    commit(sync, run_id, [replace(plan_for(load(sync, contact)), writes=(again,), entries=())], 1)
+    sync.settle(run_id, [applied(row, "m2") for row in outbox(sync)], 3_000)
+    assert (sync.contact_by("marketing", "m1"), sync.contact_by("marketing", "m2")) == (None, contact)
+    assert sync.erase(contact, None, 9_000) and set(said(sync).split()) == {"{}"}
+
+
+def test_a_record_that_was_another_contacts_since_stays_with_what_it_said_there(sync: SyncStore) -> None:
+    """Ann's record was replaced, came back, and was Bob's for a while: until he too got another."""
+    ann, bob = linked(sync), linked(sync, "bob")
+    gone(sync, "c-ann")
+    made_anew(sync, "c2", "Anna")
+    gone(sync, "c-bob", "bob")
+    for ref, name in (("c-ann", "Robert"), ("c-new", "Bobby")):
+        sync.stage("crm", [seen(ref, "bob", name, at_us=700)])
+        assert sync.match_records(700, None).paired == 1 and sync.contact_by("crm", ref) == bob
+        gone(sync, ref, "bob")
+    assert sync.contact_by("crm", "c-ann") is None
+    assert sync.erase(ann, None, 9_000)
+    assert "Robert" in said(sync) and "Anna" not in said(sync)
+    assert sync.erase(bob, None, 9_000)
+    assert set(said(sync).split()) == {"{}"} and sync.verify().problems == ()

@@ -134,6 +134,8 @@ ENGINE_FAULTS = [
     Fault("a survivor whose partner is gone stays with it", "state.merging", "living and own is not None and known.goes_without(own)", "False"),
     Fault("a survivor whose partner is on the way goes without", "state.merging", "contact not in self.coming and (across", "(across", ("tests/state/test_merging.py::test_a_survivor_whose_partner_is_on_the_way_keeps_it",)),
     Fault("a record that a merge left to another contact is taken from it", "state.merging", "    elif contacts and not living and own is None:", "    elif False:"),
+    Fault("what waited with a record waits on when the record has ended", "state.holds", "HOLD.c.code != AMBIGUOUS, sa.not_(_owner)", "HOLD.c.code != AMBIGUOUS, sa.false()", ("tests/state/test_matching.py::test_what_waited_with_an_unlinked_record_is_released_when_it_dies_or_finds_a_contact",)),
+    Fault("what waited with a record waits on when the record has a contact", "state.holds", "    RECORD.c.liveness == codec.LIVE, RECORD.c.contact_id.is_(None),\n", "    RECORD.c.liveness == codec.LIVE,\n", ("tests/state/test_matching.py::test_what_waited_with_an_unlinked_record_is_released_when_it_dies_or_finds_a_contact",)),
     Fault("what waited with who was merged away waits for ever", "state.merging", "            settle_holds(connection, self._scope, log, loser, holds", "            0 and settle_holds(connection, self._scope, log, loser, holds"),
     Fault("a second look that fails takes its batch for unwritten", PUSH, "            unseen[receipt.key] = error\n            continue", "            raise"),
     Fault("a refused create whose second try had no answer is decided anew", PUSH, "if done and whole else done", "if done and whole else done or Settled(row, 'moved')"),

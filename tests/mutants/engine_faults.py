@@ -124,6 +124,7 @@ ENGINE_FAULTS = [
     Fault("who was erased is stored again", OBSERVATIONS, 'CONTACT.c.state == "erased"', 'CONTACT.c.state == "gone"', ("tests/state/test_log.py::test_an_erased_person_whom_a_vendor_still_shows_is_not_stored_again",)),
     Fault("erasing leaves what a replaced record said", ERASURE, "            self._take_back(connection, one)\n", "", ("tests/state/test_erasing.py::test_what_a_record_said_that_another_one_has_replaced_goes_too_and_is_not_stored_again",)),
     Fault("erasing takes what a record said as somebody else's", ERASURE, "                if owners[-1] == contact_id:", "                if owners:", ("tests/state/test_erasing.py::test_a_record_that_was_another_contacts_since_stays_with_what_it_said_there",)),
+    Fault("what becomes of an erased person's record is logged with it", "state.log", 'key is None and kind != "erase"', "False", ("tests/state/test_erasing.py::test_what_becomes_of_an_erased_persons_record_later_is_logged_without_it",)),
     Fault("erasing leaves what a person was before", ERASURE, "            former = connection.execute(_FORMER, values).scalars()", "            former = ()", ("tests/state/test_log.py::test_who_was_merged_into_an_erased_person_or_left_them_a_record_goes_too",)),
     Fault("the other side is never confirmed", SETTLING, "self._confirm(row)  #", "pass  #"),
     Fault("what becomes of a set is settled by the answer of one side", ECHOES, "if name not in unsent} | row.untold.get(row.side, {})", "if name not in unsent}"),

@@ -158,3 +158,20 @@ def test_a_record_that_was_another_contacts_since_stays_with_what_it_said_there(
     assert "Robert" in said(sync) and "Anna" not in said(sync)
     assert sync.erase(bob, None, 9_000)
     assert set(said(sync).split()) == {"{}"} and sync.verify().problems == ()
+
+
+def test_what_becomes_of_an_erased_persons_record_later_is_logged_without_it(sync: SyncStore) -> None:
+    """Ann signs up again: a new person in the CRM, and marketing brings the record back that it had archived."""
+    ann = linked(sync)
+    for ref, side in (("c-ann", "crm"), ("m-ann", "marketing")):
+        sync.stage(side, [seen(ref, at_us=200, liveness="archived")])
+    assert sync.erase(ann, None, 300)
+    run_id = sync.begin_run("sync", 3)
+    sync.stage("crm", [seen("c-new", at_us=400)])
+    [again] = decide(sync)
+    commit(sync, run_id, [plan_for(again)])
+    sync.settle(run_id, [applied(row, "m-ann") for row in outbox(sync)], 2_000)
+    assert sync.contact_by("marketing", "m-ann") == again.contact_id != ann
+    rebound = [row for row in sync.entries(contact_id=ann) if row.entry.kind == "rebind"]
+    assert [(row.erased, row.entry.ref, row.entry.old, row.entry.reason) for row in rebound] == [(True, None, None, "")]
+    assert sync.verify().problems == ()

@@ -35,7 +35,7 @@ _owner = sa.exists().where(
     RECORD.c.liveness == codec.LIVE, RECORD.c.contact_id.is_(None),
 )  # fmt: skip
 ENDED_HOLDS = _ALL.where(HOLD.c.open == sa.literal_column("1"), HOLD.c.contact_id.is_(None), HOLD.c.code != AMBIGUOUS, sa.not_(_owner))
-"""Of records that are unlinked no more, or live no more: nobody decides about those any longer. One that is ambiguous may have a contact."""
+"""Of records that are unlinked no more, or live no more: nobody decides about those. One that is ambiguous may have a contact."""
 
 _COUNT = sa.text("SELECT COUNT(*) FROM hold WHERE sync_id = :s AND open = 1")
 _OPEN = sa.text(

@@ -33,7 +33,7 @@ class Fault(NamedTuple):
 OBSERVE, LISTINGS, PUSH, RECHECK, SENDER = "flows.observe", "flows.listings", "flows.push", "flows.recheck", "flows.sender"
 RECONCILE, ROUND, SETTINGS = "flows.reconcile", "flows.round", "flows.settings"
 SETTLING, ECHOES, COMMITS, MATCHING, MERGING = "state.settling", "state.echoes", "state.commits", "state.matching", "state.merging"
-RETURNED, ERASURE = "state.returned", "state.erasure"
+RETURNED = "state.returned"
 OBSERVATIONS, CONTACTS, RUNS, LEASE, SCOPE = "state.observations", "state.contacts", "state.runs", "state.lease", "state.scope"
 HUBSPOT, MAILCHIMP, TRYTON, HTTP = "connectors.hubspot_reads", "connectors.mailchimp", "connectors.tryton", "connectors.http"
 
@@ -119,13 +119,13 @@ ENGINE_FAULTS = [
     Fault("what is sent again is sent without the lease", PUSH, "        sender.context.sync.mark_sending([row.id])  #", "        pass  #", ("tests/e2e/test_cases_of_runs.py::test_H_03_a_run_that_lost_its_lease_sends_nothing_again_without_the_field_that_was_refused",)),
     Fault("a create sent again shows nobody's edit", PUSH, 'return replace(done, found=True) if row.kind == "create" and row.state == "sending" else done', "return done"),
     Fault("a create that is asked to come later gets another key", PUSH, ' or (row.state == "sending" and error.recovery is Recovery.RETRY)', "", ("tests/simulation/test_simulation.py::test_a_create_that_is_asked_to_come_later_keeps_its_key",)),
-    Fault("erasing waits for no run", ERASURE, "        with self._alone(now_us):\n", "        if True:\n", ("tests/state/test_erasing.py::test_nobody_is_erased_while_a_run_is_under_way",)),
-    Fault("erasing waits for no answer", ERASURE, "            if connection.execute(_UNHEARD, values).first() is not None:", "            if False:", ("tests/state/test_erasing.py::test_who_may_have_been_written_to_is_erased_when_the_answer_was_heard",)),
+    Fault("erasing waits for no run", "state.erasure", "        with self._alone(now_us):\n", "        if True:\n", ("tests/state/test_erasing.py::test_nobody_is_erased_while_a_run_is_under_way",)),
+    Fault("erasing waits for no answer", "state.erasure", "            if connection.execute(_UNHEARD, values).first() is not None:", "            if False:", ("tests/state/test_erasing.py::test_who_may_have_been_written_to_is_erased_when_the_answer_was_heard",)),
     Fault("who was erased is stored again", OBSERVATIONS, 'CONTACT.c.state == "erased"', 'CONTACT.c.state == "gone"', ("tests/state/test_log.py::test_an_erased_person_whom_a_vendor_still_shows_is_not_stored_again",)),
-    Fault("erasing leaves what a replaced record said", ERASURE, "            self._take_back(connection, one)\n", "", ("tests/state/test_erasing.py::test_what_a_record_said_that_another_one_has_replaced_goes_too_and_is_not_stored_again",)),
-    Fault("erasing takes what a record said as somebody else's", ERASURE, "                if owners[-1] == contact_id:", "                if owners:", ("tests/state/test_erasing.py::test_a_record_that_was_another_contacts_since_stays_with_what_it_said_there",)),
+    Fault("erasing leaves what a replaced record said", "state.erasure", "            self._take_back(connection, one)\n", "", ("tests/state/test_erasing.py::test_what_a_record_said_that_another_one_has_replaced_goes_too_and_is_not_stored_again",)),
+    Fault("erasing takes what a record said as somebody else's", "state.erasure", "                if owners[-1] == contact_id:", "                if owners:", ("tests/state/test_erasing.py::test_a_record_that_was_another_contacts_since_stays_with_what_it_said_there",)),
     Fault("what becomes of an erased person's record is logged with it", "state.log", 'key is None and kind != "erase"', "False", ("tests/state/test_erasing.py::test_what_becomes_of_an_erased_persons_record_later_is_logged_without_it",)),
-    Fault("erasing leaves what a person was before", ERASURE, "            former = connection.execute(_FORMER, values).scalars()", "            former = ()", ("tests/state/test_log.py::test_who_was_merged_into_an_erased_person_or_left_them_a_record_goes_too",)),
+    Fault("erasing leaves what a person was before", "state.erasure", "            former = connection.execute(_FORMER, values).scalars()", "            former = ()", ("tests/state/test_log.py::test_who_was_merged_into_an_erased_person_or_left_them_a_record_goes_too",)),
     Fault("the other side is never confirmed", SETTLING, "self._confirm(row)  #", "pass  #"),
     Fault("what becomes of a set is settled by the answer of one side", ECHOES, "if name not in unsent} | row.untold.get(row.side, {})", "if name not in unsent}"),
     Fault("a set that both sides have taken keeps the bases of one that is pending", SETTLING, "        if row.untold and self._is_told(row):", "        if False:"),

@@ -17,7 +17,7 @@ from state.database import among
 from state.log import Appender
 from state.scope import Scope
 from state.statements import Connection
-from state.tables import HOLD
+from state.tables import HOLD, RECORD
 from syncline.log import Entry
 from syncline.plan import Hold
 from syncline.records import SIDES, Side
@@ -30,6 +30,13 @@ _ALL = sa.select(HOLD).where(HOLD.c.sync_id == sa.bindparam("s")).order_by(HOLD.
 _OF_CONTACTS = _ALL.where(HOLD.c.open == 1, among(HOLD.c.contact_id, "ids"))
 _OF_RECORDS = _ALL.where(HOLD.c.open == 1, HOLD.c.contact_id.is_(None), among(HOLD.c.ref, "refs"))
 AMBIGUOUS_HOLDS = _ALL.where(HOLD.c.open == 1, HOLD.c.contact_id.is_(None), HOLD.c.code == AMBIGUOUS)
+_owner = sa.exists().where(
+    RECORD.c.sync_id == HOLD.c.sync_id, RECORD.c.side == HOLD.c.side, RECORD.c.ref == HOLD.c.ref,
+    RECORD.c.liveness == codec.LIVE, RECORD.c.contact_id.is_(None),
+)  # fmt: skip
+ENDED_HOLDS = _ALL.where(HOLD.c.open == sa.literal_column("1"), HOLD.c.contact_id.is_(None), HOLD.c.code != AMBIGUOUS, sa.not_(_owner))
+"""Of records that are unlinked no more, or live no more: nobody decides about those. One that is ambiguous may have a contact."""
+
 _COUNT = sa.text("SELECT COUNT(*) FROM hold WHERE sync_id = :s AND open = 1")
 _OPEN = sa.text(
     "INSERT INTO hold (sync_id, contact_id, side, ref, field, code, reason, open, opened_us, opened_run)"

@@ -128,7 +128,10 @@ class Appender:
         return self._frontier.size + 1
 
     def add(self, entry: Entry, key: bytes | None = None, result: str = "agreed", committed: str | None = None) -> int:
-        """Append one entry and return its number. `key`: its contact's secret; `committed`: stands for `new` in the commitment."""
+        """Append one entry and return its number. `key`: its contact's secret; `committed`: stands for `new` in the commitment.
+
+        Of a contact without a key, an erased one, only that it happened is kept.
+        """
         return self.append(entry, codec.dumps(entry.old), codec.dumps(entry.new), key, result, committed)
 
     def append(
@@ -137,6 +140,8 @@ class Appender:
         """As `add`, for values that are text already."""
         kind, contact_id, field, ref, rule, evidence = entry.kind, entry.contact_id, entry.field, entry.ref, entry.rule, entry.evidence
         reason, to_sides, mapping = entry.reason, ",".join(entry.to), self._mapping
+        if contact_id is not None and key is None and kind != "erase":  # somebody erased, whose tombstone another contact takes, say
+            old = new = ref = reason = committed = None  # type: ignore[assignment]
         side = None if entry.side is None else codec.SIDE_NO[entry.side]
         seq = self._frontier.size + 1
         pledge = commitment(key or self._key, old, new if committed is None else committed, _about(ref, reason))

@@ -4,7 +4,8 @@ Theory of operation. A *group* is all live records of both sides that share a ke
 of exactly one unlinked record a side, nearly all of a first load, become pairs by one statement a page. Only the odd groups come to Python,
 in pages too, and the kernel's `identity.match` judges each. A pair of fresh records only points at each other (`pair_ref`): its contact is
 made when its plan is committed. A record that joins an existing contact is linked, and logged, here. Ambiguous records wait (dirty 2) with
-an open hold; all of them are looked at again every time, so that a duplicate's end frees the others.
+an open hold; all of them are looked at again every time, so that a duplicate's end frees the others. What waited with a record that has
+died, or has found a contact, is released here: whatever still has to wait, waits with that contact.
 """
 
 # ruff: noqa: S608  (statements are put together from literals of this module; values are always bound)
@@ -19,7 +20,7 @@ import sqlalchemy as sa
 
 from state import codec
 from state.database import Row, among
-from state.holds import AMBIGUOUS, AMBIGUOUS_HOLDS, Owner, select_holds, settle_holds
+from state.holds import AMBIGUOUS, AMBIGUOUS_HOLDS, ENDED_HOLDS, Owner, select_holds, settle_holds
 from state.log import Appender, appending, contact_keys
 from state.returned import let_go
 from state.scope import Scope
@@ -250,6 +251,8 @@ class Matching:
         for owner in sorted(set(waiting) | set(current), key=str):
             wanted = [Hold(AMBIGUOUS, waiting[owner])] if owner in waiting else []
             settle_holds(connection, self._scope, log, owner, current.get(owner, ()), wanted, now_us, run_id)
+        for row in select_holds(connection, self._scope, ENDED_HOLDS):
+            settle_holds(connection, self._scope, log, row.owner, [row], (), now_us, run_id)
 
 
 def _candidate(row: Any) -> Candidate:

@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from state import codec
 from state.cursors import save_cursor
 from state.database import Row, among, each, insert, upsert
-from state.queries import CONTACTS, RECORDS, records
+from state.queries import RECORDS, records
 from state.scope import Scope
 from state.statements import Connection
-from state.tables import RECORD, SWEPT
+from state.tables import CONTACT, RECORD, SWEPT
 from syncline.cursor import Cursor
 from syncline.records import Record, Side, value
 
@@ -62,6 +62,7 @@ _LINKED = sa.text(
     " WHERE a.sync_id = :s AND a.side = 0 AND a.liveness = 0 AND EXISTS (SELECT 1 FROM record AS b"
     " WHERE b.sync_id = a.sync_id AND b.contact_id = a.contact_id AND b.side = 1 AND b.liveness = 0)"
 )
+_ERASED = sa.select(CONTACT.c.id).where(CONTACT.c.sync_id == sa.bindparam("s"), among(CONTACT.c.id, "ids"), CONTACT.c.state == "erased")
 _TOUCH = (
     sa.text(
         "UPDATE record SET dirty = 1 WHERE sync_id = :s AND liveness <> 3 AND contact_id IN"
@@ -156,11 +157,10 @@ class Observations:
 
     def _forgotten(self, connection: Connection, known: Mapping[str, Any]) -> set[int]:
         """Contacts among the known records that were erased: whatever a vendor still shows of them is not stored again."""
-        bare = {row["contact_id"] for row in known.values() if row["seen"] == "{}" and row["contact_id"] is not None}
-        if not bare:
+        owners = {row["contact_id"] for row in known.values() if row["contact_id"] is not None}
+        if not owners:
             return set()
-        values = {"s": self._scope.sync_id, "ids": codec.dumps(sorted(bare))}
-        return {row.id for row in connection.execute(CONTACTS, values) if row.state == "erased"}
+        return set(connection.execute(_ERASED, {"s": self._scope.sync_id, "ids": codec.dumps(sorted(owners))}).scalars())
 
     def older(self, side: Side, observations: Sequence[Observation]) -> list[Observation]:
         """Those that show their record as it was before we last saw it: what `stage` passes over unless it is forced."""

@@ -119,16 +119,21 @@ def nothing_stuck(case: Case) -> Iterator[Violation]:
 
 
 def no_orphaned_hold(case: Case) -> Iterator[Violation]:
-    """I22: whatever waits, somebody decides about it: a contact that goes on, or a record that lives."""
+    """I22: whatever waits, somebody decides about it: a contact that goes on, or a record that lives and has none.
+
+    One that is ambiguous may have a contact: that waits for its other half.
+    """
     query = sa.text(
-        "SELECT h.id, c.state, r.liveness FROM hold AS h LEFT JOIN contact AS c ON c.sync_id = h.sync_id AND c.id = h.contact_id"
+        "SELECT h.id, c.state, r.liveness, CASE WHEN h.code <> 'Ambiguous' THEN r.contact_id END AS contact_id FROM hold AS h"
+        " LEFT JOIN contact AS c ON c.sync_id = h.sync_id AND c.id = h.contact_id"
         " LEFT JOIN record AS r ON r.sync_id = h.sync_id AND h.contact_id IS NULL AND r.side = h.side AND r.ref = h.ref WHERE h.open = 1"
     )
     with case.world.engine().store.database.read() as connection:
         rows = connection.execute(query).all()
     for row in rows:
-        if row.state in ("merged", "erased") or (row.state is None and row.liveness != 0):
-            yield Violation("I22", f"hold {row.id} is open, and nobody decides about it: contact {row.state}, record {row.liveness}")
+        if row.state in ("merged", "erased") or (row.state is None and (row.liveness != 0 or row.contact_id is not None)):
+            whose = f"contact {row.state}, record {row.liveness} of contact {row.contact_id}"
+            yield Violation("I22", f"hold {row.id} is open, and nobody decides about it: {whose}")
 
 
 def no_idle_hold(case: Case) -> Iterator[Violation]:

@@ -11,8 +11,9 @@ from contextlib import closing
 
 import sqlalchemy as sa
 
+from state.store import SyncStore
 from syncline.errors import UsageError
-from syncline.records import SIDES
+from syncline.records import SIDES, Side
 from tests.simulation.judge_values import marks
 from tests.simulation.world import Violation, World
 
@@ -74,12 +75,15 @@ def _sound(world: World) -> bool:
 def erased_is_gone(world: World) -> Iterator[Violation]:
     """One person is forgotten: what only their records ever said is in no file any more, and the log still verifies.
 
-    What a vendor's merge gave to somebody who is still there is theirs by now. So is what one of the records said while it was theirs.
+    A record that nobody has any more is theirs who had it last. What a vendor's merge gave to somebody who is still there is theirs by now.
+    So is what one of the records said while it was theirs.
     """
     store, sync = world.engine().store, world.engine().sync
     with store.database.read() as connection:
         contacts = list(connection.execute(_CONTACTS).scalars())
         owners = {(SIDES[row.side], row.ref): row.contact_id for row in connection.execute(_WHOSE)}
+    last = _last_owners(sync)
+    owners = {which: last.get(which) if owner is None else owner for which, owner in owners.items()}
     if not contacts:
         return
     erased = world.rng.choice(contacts)
@@ -97,3 +101,17 @@ def erased_is_gone(world: World) -> Iterator[Violation]:
     for left in sorted(own - others):
         if left in files and left not in theirs:
             yield Violation("I15", f"contact {erased} was erased, and {left} is still in the database")
+
+
+def _last_owners(sync: SyncStore) -> dict[tuple[Side, str], int]:
+    """Whom the log gave each record last."""
+    last: dict[tuple[Side, str], int] = {}
+    for row in sync.entries():
+        entry = row.entry
+        if entry.kind == "receipt":
+            last.update({(side, ref): owner for owner, side, ref in entry.new["refs"]})
+        elif entry.kind in ("create", "link"):
+            last.update(dict.fromkeys(entry.new["refs"].items(), entry.contact_id))
+        elif entry.kind == "rebind" and entry.new is not None:
+            last[entry.side, entry.new] = entry.contact_id
+    return last

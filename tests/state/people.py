@@ -12,7 +12,7 @@ from state import codec
 from state.echoes import Settled
 from state.observations import Observation
 from state.outbox import OutboxRow
-from state.store import SyncStore
+from state.store import Store, SyncStore
 from syncline.log import Entry
 from syncline.plan import Contact, ContactPlan, Hold, Write
 from syncline.records import Record, Side
@@ -117,3 +117,10 @@ def at_rest(sync: SyncStore, side: Side, ref: str) -> None:
             sa.text("UPDATE record SET dirty = 0 WHERE sync_id = :s AND side = :side AND ref = :ref"),
             {"s": sync._scope.sync_id, "side": codec.SIDE_NO[side], "ref": ref},
         )
+
+
+def dump(store: Store) -> str:
+    """Every row of every table as text, table `record` last."""
+    with store.database.read() as connection:
+        names = sorted(sa.inspect(connection).get_table_names(), key=lambda name: (name == "record", name))
+        return "\n".join(f"== {name}\n{connection.execute(sa.text(f'SELECT * FROM {name}')).all()}" for name in names)

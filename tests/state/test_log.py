@@ -15,7 +15,7 @@ from state.outbox import OutboxRow
 from state.store import Store, SyncStore
 from syncline.log import Entry, fold
 from syncline.plan import Hold, Write
-from tests.state.people import applied, commit, decide, linked, outbox, plan_for, seen
+from tests.state.people import applied, commit, decide, dump, linked, outbox, plan_for, seen
 
 _names = itertools.count(1)
 RELAXED = [HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
@@ -178,7 +178,7 @@ def test_an_erased_person_is_gone_and_the_log_still_verifies(store: Store, sync:
     report = sync.verify([checkpoint])
     assert report.problems == ()
     assert all(row.erased for row in sync.entries(contact_id=1) if row.entry.kind != "erase")
-    everything = _dump(store)
+    everything = dump(store)
     assert "ann@people" not in everything
     assert "m-1" not in everything[: everything.index("== record")]  # a tombstone keeps its ref, and nothing else does
     assert "bob@people" in everything
@@ -198,7 +198,7 @@ def test_who_was_merged_into_an_erased_person_or_left_them_a_record_goes_too(sto
         connection.execute(sa.text("UPDATE contact SET state = 'deleted' WHERE id = :eve"), {"eve": eve})
     assert sync.erase(ann, None, 99)
     assert [sync.erase(gone, None, 99) for gone in (ann, bob, eve)] == [False, False, False]
-    everything = _dump(store)
+    everything = dump(store)
     assert [name for name in ("ann", "bob", "eve") if f"{name}@people" in everything] == []
 
 
@@ -233,10 +233,3 @@ def test_an_erased_person_leaves_no_byte_in_the_file(tmp_path: Path) -> None:
     assert b"Annabel" not in files
     assert b"bob@people" in files
     store.close()
-
-
-def _dump(store: Store) -> str:
-    """Every row of every table as text, table `record` last."""
-    with store.database.read() as connection:
-        names = sorted(sa.inspect(connection).get_table_names(), key=lambda name: (name == "record", name))
-        return "\n".join(f"== {name}\n{connection.execute(sa.text(f'SELECT * FROM {name}')).all()}" for name in names)

@@ -6,6 +6,7 @@ import itertools
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from state.observations import Observation
 from state.store import Store, SyncStore
 from syncline.identity import Ambiguous, Candidate, Paired, match
 from syncline.log import Entry
+from syncline.plan import Hold
 from syncline.records import SIDES, Side
 from tests.state.people import applied, at_rest, commit, decide, linked, outbox, plan_for, record, seen
 
@@ -230,3 +232,30 @@ def test_nobody_joins_a_contact_that_was_merged_away(sync: SyncStore) -> None:
     sync.stage("crm", [seen("c-late", "bob")])
     summary = sync.match_records(60, None)
     assert (summary.paired, summary.ambiguous, sync.contact_by("crm", "c-late")) == (0, 1, None)
+
+
+@pytest.mark.parametrize("end", ["deleted", "merged away", "joined"])
+def test_what_waited_with_an_unlinked_record_is_released_when_it_dies_or_finds_a_contact(sync: SyncStore, end: str) -> None:
+    ann, late = linked(sync), Hold("Required", "it has no name", "name", "crm")
+    for number, ref in enumerate(("c-eve", "c-bob")):
+        sync.stage("crm", [seen(ref, ref[2:], at_us=200)])
+        [contact] = decide(sync)
+        commit(sync, sync.begin_run("sync", 2), [replace(plan_for(contact), entries=(), writes=(), holds=(late,))], number)
+    sync.match_records(250, 2)
+    assert [hold.ref for hold in sync.holds()] == ["c-eve", "c-bob"]
+    match end:
+        case "deleted":
+            sync.stage("crm", [seen("c-bob", "bob", at_us=300, liveness="gone")])
+        case "merged away":
+            sync.stage("crm", [seen("c-ann", at_us=300, absorbed=("c-bob",))])
+            for merge in sync.merges():
+                sync.apply_merge(merge, None, 300)
+        case "joined":
+            sync.stage("crm", [seen("c-ann", at_us=None, fields={}, liveness="gone"), seen("c-bob", at_us=300)])
+    summary = sync.match_records(301, 3)
+    assert (summary.paired, sync.contact_by("crm", "c-bob")) == (end == "joined", None if end == "deleted" else ann)
+    assert [hold.ref for hold in sync.holds()] == ["c-eve"]
+    [release] = [row for row in sync.entries() if row.entry.kind == "release"]
+    assert (release.run_id, release.entry.rule, release.entry.field, release.entry.ref) == (3, "Required", "name", None)
+    sync.match_records(302, 4)
+    assert sync.open_holds() == 1 and sync.verify().problems == ()

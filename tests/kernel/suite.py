@@ -8,6 +8,7 @@ from itertools import islice
 import consent_machine
 import model_check
 import test_cases_of_births
+import test_cases_of_consent
 import test_cases_of_fields
 import test_cases_of_lives
 import test_cases_of_merges
@@ -36,7 +37,14 @@ def caught(k: Kernel) -> bool:
 
 
 def _checks() -> Iterator[Callable[[Kernel], object]]:
-    cases = (test_cases_of_fields, test_cases_of_births, test_cases_of_lives, test_cases_of_merges, test_cases_of_scope)
+    cases = (
+        test_cases_of_fields,
+        test_cases_of_consent,
+        test_cases_of_births,
+        test_cases_of_lives,
+        test_cases_of_merges,
+        test_cases_of_scope,
+    )
     for module in (test_units, *cases, test_refusals):
         yield from (function for name, function in vars(module).items() if name.startswith("test_"))
     yield from (_merges, _rounds)

@@ -46,8 +46,13 @@ _SINGLE = sa.text(
     " AND r.pair_ref IS NULL AND r.liveness = 0 AND r.ref > :after ORDER BY r.ref LIMIT :limit"
 )
 _LOSERS = sa.select(CONTACT.c.merged_into, CONTACT.c.id).where(
-    CONTACT.c.sync_id == sa.bindparam("s"), CONTACT.c.merged_into.is_not(None), among(CONTACT.c.merged_into, "ids")
+    CONTACT.c.sync_id == sa.bindparam("s"),
+    CONTACT.c.merged_into.is_not(None),
+    among(CONTACT.c.merged_into, "ids"),
+    CONTACT.c.state == "merged",
 )
+"""Not those erased since by their own number: nothing is known of them, and nobody writes to them."""
+
 _NEXT_ID = sa.text("SELECT next_contact_id FROM sync WHERE id = :s")
 
 

@@ -175,3 +175,14 @@ def test_what_becomes_of_an_erased_persons_record_later_is_logged_without_it(syn
     rebound = [row for row in sync.entries(contact_id=ann) if row.entry.kind == "rebind"]
     assert [(row.erased, row.entry.ref, row.entry.old, row.entry.reason) for row in rebound] == [(True, None, None, "")]
     assert sync.verify().problems == ()
+
+
+def test_who_was_erased_by_the_number_of_a_merged_contact_is_nobodys_loser(sync: SyncStore) -> None:
+    """Else the winner would archive that record, and the answer would tell of the person again."""
+    ann, bob = linked(sync, "ann"), linked(sync, "bob")
+    sync.stage("crm", [seen("c-ann", at_us=200, absorbed=("c-bob",))])
+    [merge] = sync.merges()
+    sync.apply_merge(merge, None, 50)
+    assert sync.erase(bob, None, 99)
+    [contact] = decide(sync)
+    assert contact.contact_id == ann and not any(contact.losers.values())

@@ -5,7 +5,7 @@ By the best means the connector declares: its own conditional write, one batch r
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from flows.observe import believed, digest_of, same, told, whole
 from flows.sender import Sender, applied, find, note_world, read
 from state.echoes import Settled
 from state.outbox import OutboxRow
+from syncline.merge import read_field
 from syncline.plan import ALL_SHOWN
 from syncline.records import MISSING, SIDES, Record, other
 
@@ -116,12 +117,23 @@ def as_shown(sender: Sender, row: OutboxRow, record: Record) -> Settled | None:
         return applied(sender, row, record) if done else None
     wanted = {**row.fields, **row.consent}
     odd = {name for name, value in wanted.items() if not _same(record.fields.get(name, MISSING), value)}
+    odd -= {name for name in odd if _means_the_same(sender, name, record, wanted)}
     left = behind(sender, odd)
     row = without(sender, row, left)
     rest = {**row.fields, **row.consent}
     if record.liveness != "live" or not rest or odd & rest.keys():  # what is odd and no field's has left the mapping: it is not shown
         return None
     return replace(applied(sender, row, record), left_out=left)
+
+
+def _means_the_same(sender: Sender, native: str, record: Record, wanted: Mapping[str, Any]) -> bool:
+    """Whether every field that is written into this name reads there as it was meant: the vendor may have given it another form."""
+    names, shown = behind(sender, {native}), record.fields
+    for field_ in map(sender.context.mapping.field, names):
+        meant = read_field(field_, sender.side, {**shown, **wanted})[0]
+        if meant is MISSING or field_.canon(read_field(field_, sender.side, shown)[0]) != field_.canon(meant):
+            return False
+    return bool(names)
 
 
 def behind(sender: Sender, natives: Set[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from flows.round import Report, run_round
+from tests.e2e.crash_wire import acting, writes_members
 from tests.e2e.world import World
 
 ADA = "ada@people.example"
@@ -239,3 +240,23 @@ def test_an_archive_on_its_way_meets_an_edited_member(world: World) -> None:
         assert run_round(context, "sweep", progress=progress).error is None
     world.at_rest("sweep")
     assert (world.member(ADA)["state"], world.member(ADA)["LNAME"]) == ("live", "King")
+
+
+def test_of_a_write_without_an_answer_what_shows_as_it_was_meant_is_agreed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though somebody has edited another field of it since: that one alone is judged anew."""
+    linked(world)
+    world.crm.edit("update", email=ADA, fields={"firstname": "Ada Maria", "lastname": "King"})
+    world.marketing.faults(on="POST /3.0/lists/{list_id}", kind="timeout_after")
+
+    def somebody_edits() -> None:
+        world.later(600)
+        world.marketing.edit("update", email=ADA, fields={"FNAME": "Countess Ada"})
+
+    acting(monkeypatch, writes_members, somebody_edits)
+    world.sync()
+    told = {row.entry.field: row.result for row in world.log() if row.entry.kind == "change"}
+    assert (told["first_name"], told["last_name"]) == ("moved", "applied")
+    world.settle()
+    world.crm.edit("update", email=ADA, fields={"lastname": "Byron"})
+    world.settle()
+    assert (world.member(ADA)["LNAME"], world.crm_record(ADA)["firstname"]) == ("Byron", "Countess Ada")

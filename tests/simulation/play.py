@@ -16,11 +16,12 @@ from flows.round import Report
 from syncline.errors import LogBroken, UsageError
 from syncline.records import Side
 from tests.simulation import judge
+from tests.simulation.befalls import asks
 from tests.simulation.history import History, generate
 from tests.simulation.judge_calls import cheap_when_quiet, no_call_too_many
 from tests.simulation.judge_log import erased_is_gone, tampering_shows
 from tests.simulation.judge_reads import never_older
-from tests.simulation.world import Violation, World, asks
+from tests.simulation.world import Violation, World
 
 MOST_ROUNDS = 24
 SPOIL_ONE_IN = 8

@@ -18,10 +18,10 @@ from flows.round import LEASE_TTL_US, Kind, Report, run_round
 from flows.settings import Context
 from mappings.load import LoadedMapping
 from state.store import Store
-from syncline.errors import CursorRegressed, GuardTripped, LockHeld
+from syncline.errors import LockHeld
 from syncline.ports import Change
 from syncline.records import SIDES, Side, other
-from tests.simulation import people
+from tests.simulation import befalls, people
 from tests.simulation.mapping import loaded
 from tests.simulation.port import Fault, Port
 from tests.simulation.profiles import PROFILES, sized
@@ -73,11 +73,6 @@ class Stages:
         """Nothing to show."""
 
 
-def asks(report: Report) -> bool:
-    """Whether the round waits for a yes: not when a side was empty, where an operator first looks what has happened there."""
-    return isinstance(report.error, CursorRegressed) or (isinstance(report.error, GuardTripped) and bool(report.trips))
-
-
 class World:
     """Made from a history's set-up; `do` carries out one step. `on_call`: called at every boundary, for whoever counts them."""
 
@@ -124,7 +119,7 @@ class World:
         """Whether the next sweep only goes on where one has stopped: what that one saw go back, it does not look at again."""
         self.forgot_us: list[int] = []
         self.lost: list[tuple[int, int]] = []
-        self._saved_us = 0
+        self.saved_us = 0
 
     def close(self) -> None:
         """Nothing stays."""
@@ -150,9 +145,9 @@ class World:
         return loaded(crm, marketing, self.variant, bool(self.setup.get("tight")))
 
     def _port(self, side: Side) -> Port:
-        return Port(self.vendors[side], self._boundary, self.faults[side], self.hidden[side], self._happened, self._who)
+        return Port(self.vendors[side], self._boundary, self.faults[side], self.hidden[side], self.happened, self._who)
 
-    def _happened(self, kind: str) -> None:
+    def happened(self, kind: str) -> None:
         self.injected[kind] += 1
         if kind in SWEPT:
             self.spoilt_us = self.now_us
@@ -273,10 +268,12 @@ class World:
         if kind in people.ACTS:
             self.now_us += (1 + self.rng.randrange(PEOPLE_TAKE_S)) * S + self.rng.randrange(S)
             people.act(self, step)
+        elif kind == "round":
+            self._round(step)
         elif kind in ("mid", "crash", "rival"):
             self.later.append(Later(step["step"] if kind == "mid" else step, step["calls"]))
         else:
-            getattr(self, f"_{kind}")(step)
+            befalls.STEPS[kind](self, step)
 
     def _round(self, step: Step) -> None:
         self.usurped = None
@@ -288,80 +285,6 @@ class World:
                     self.broken("I-lease", f"the engine that lost its lease still wrote {late[0]}")
             if report is not None and report.error is None:
                 self.broken("I-lease", f"the engine that lost its lease ended with {report.error!r}")
-
-    def _approve(self, step: Step) -> None:
-        """The operator says yes to whatever the last round asked, unless it is overtaken and nothing waits any more.
-
-        Or, being slow, to the first of all that wait.
-        """
-        if step.get("oldest"):
-            waiting = [run for run in self.engine().sync.planned_runs() if self._is_kept(run)]
-            if waiting:
-                self.injected["late yes"] += 1
-                self.round("sync", approve=waiting[0])
-        elif self.reports and asks(self.reports[-1]) and not (self.overtaken and not self._waits(self.reports[-1])):
-            self.round("sync", approve=self.reports[-1].run_id)
-
-    def _waits(self, report: Report) -> bool:
-        if isinstance(report.error, CursorRegressed):
-            return True
-        return self._is_kept(report.run_id) and self.engine().sync.plan_exists(report.run_id)
-
-    def _is_kept(self, run_id: int) -> bool:
-        """Whether that run waits for a yes under the mapping as it is."""
-        run = self.engine().sync.run(run_id)
-        return run is not None and run.status == "stopped" and run.mapping_version == self.engine().mapping.version
-
-    def _wait(self, step: Step) -> None:
-        self.now_us += step["s"] * S
-
-    def _fault(self, step: Step) -> None:
-        self.faults[step["side"]].append(Fault(step["op"], step["kind"], step["calls"]))
-
-    def _hide(self, step: Step) -> None:
-        """A permission for one field is lost, or comes back."""
-        self._happened("permission lost")
-        self.hidden[step["side"]] ^= {step["field"]}
-
-    def _remap(self, step: Step) -> None:
-        self.injected["mapping edited"] += 1
-        self.overtaken = True
-        self.drop_context()
-        self.variant = step["variant"]
-
-    def _back_up(self, step: Step) -> None:
-        self.vendors[step["side"]].back_up()
-
-    def _go_back(self, step: Step) -> None:
-        vendor = self.vendors[step["side"]]
-        if vendor.backup and not vendor.merged_since_backup():
-            self._happened("vendor restored")
-            vendor.restore_backup()
-
-    def _save(self, step: Step) -> None:
-        """A copy of a database that was closed in good order: after a crash, half of it is still in its write-ahead log."""
-        self.engine()
-        self.drop_context()
-        shutil.copy(self.database, self.folder / "yesterday")
-        self._saved_us = self.now_us
-
-    def _yesterday(self, step: Step) -> None:
-        """The engine's database as it was when it was last saved; its log of what came after is gone with it."""
-        if (self.folder / "yesterday").exists():
-            self._happened("database restored")
-            self.overtaken = True
-            self.old_logs.append(self.log_text())
-            self.drop_context()
-            for end in ("-wal", "-shm"):
-                Path(f"{self.database}{end}").unlink(missing_ok=True)
-            shutil.copy(self.folder / "yesterday", self.database)
-            self.restored_database = True
-            self.forgot_us.append(self.now_us)
-            self.lost.append((self._saved_us, self.now_us))
-            for vendor in self.vendors.values():
-                vendor.last_shown.clear()
-                vendor.looks.clear()
-                vendor.first_shown = {ref: at_us for ref, at_us in vendor.first_shown.items() if at_us <= self._saved_us}
 
     # ---- looking
 

@@ -34,7 +34,7 @@ def _widened(case: Case, side: Side, vendor: Vendor) -> Iterator[Violation]:
         if now is None:
             continue
         went_back = effect.op == "restore" and before is None and (effect.ref, repr(now)) in vendor.ever["consent"]
-        proved = any(who == effect.who and at_us <= effect.at_us for who, at_us in far.proofs)
+        proved = any(who in _people(case, side, effect) and at_us <= effect.at_us for who, at_us in far.proofs)
         if effect.engine and effect.op != "archive" and now == words.get("in") and before != now and not went_back and not proved:
             yield Violation("I11", f"{side} {effect.ref}: subscribed by {effect.actor}")
         if effect.engine and before == words["out"] and now != before:
@@ -44,6 +44,13 @@ def _widened(case: Case, side: Side, vendor: Vendor) -> Iterator[Violation]:
         shown[effect.ref] = now
         if now == words["out"] != before:
             refused_us[effect.ref] = effect.at_us
+
+
+def _people(case: Case, side: Side, write: Effect) -> set[int]:
+    """Whose record was written to, and whom a vendor's merge has made one with them."""
+    contact = case.contact.get((side, write.ref), (None, ""))[0]
+    refs = {key for key, mine in case.contact.items() if contact is not None and mine[0] == contact}
+    return {write.who, *(rec.who for at, vendor in case.world.vendors.items() for rec in vendor if (at, rec.ref) in refs)}
 
 
 def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:
@@ -111,4 +118,10 @@ def _heard(case: Case, side: Side, said: Effect, following: Effect | None) -> bo
     until = following.at_us if following is not None else case.world.now_us
     lies = case.world.vendors[side].lies.get(said.ref, ())
     rounds = ((began, ended) for began, ended in case.world.heard if not any(said.at_us <= lie <= ended for lie in lies))
-    return any(said.shown_us < began and ended < until for began, ended in rounds)
+    return any(said.shown_us < began and ended < until and not _blind(case, side, said, ended) for began, ended in rounds)
+
+
+def _blind(case: Case, side: Side, said: Effect, until_us: int) -> bool:
+    """Whether all looks since have been without a permission for consent. What has not changed is not shown again."""
+    looks = [hidden for at_us, _, hidden in case.world.vendors[side].looks.get(said.ref, ()) if said.at_us <= at_us <= until_us]
+    return bool(looks) and all("consent" in hidden for hidden in looks)

@@ -129,7 +129,7 @@ def _parted(case: Case, contact: int, gone: Effect) -> bool:
 def _edited(case: Case, side: Side, rec: Rec, gone: Effect) -> bool:
     """Whether something that people or a vendor wrote here had not travelled when the partner went. What has no mark may not have.
 
-    What the vendor made of a write of ours, whose answer nobody heard, may be an edit to whoever sees it.
+    What either vendor made of a write of ours, whose answer nobody heard, may be an edit to whoever sees it.
     """
     refs, far = {one.ref for one in line(case.world.vendors[side], rec)}, case.world.vendors[other(side)]
     theirs = list(values_of(e for e in far.effects if e.who == gone.who and e.at_us < gone.at_us))
@@ -137,7 +137,9 @@ def _edited(case: Case, side: Side, rec: Rec, gone: Effect) -> bool:
     shown, last = {(e.field, mark): e for e in theirs for mark in marks(e)}, {e.field: e for e in ours}
     own = [e for e in last.values() if not e.engine and e.field != "tags"]
     edited = any(not marks(e) or any(not _travelled(e, shown.get((e.field, mark)), far) for mark in marks(e)) for e in own)
-    tidied = any(_tidied_unheard(case.world.vendors[side], e) for e in last.values() if e.engine)
+    there = {e.field: e for e in values_of(e for e in far.effects if e.ref == gone.ref and e.at_us < gone.at_us)}
+    written = ((case.world.vendors[side], last), (far, there))
+    tidied = any(_tidied_unheard(vendor, e) for vendor, values in written for e in values.values() if e.engine)
     return edited or tidied or any(tags != _tags(theirs)[-1] for tags in _tags(ours)) or _left_over(case, side, refs, gone)
 
 

@@ -122,6 +122,6 @@ def _heard(case: Case, side: Side, said: Effect, following: Effect | None) -> bo
 
 
 def _blind(case: Case, side: Side, said: Effect, until_us: int) -> bool:
-    """Whether all looks since have been without a permission for consent. What has not changed is not shown again."""
+    """Whether the last look was without a permission for consent. What has not changed since is not shown again."""
     looks = [hidden for at_us, _, hidden in case.world.vendors[side].looks.get(said.ref, ()) if said.at_us <= at_us <= until_us]
-    return bool(looks) and all("consent" in hidden for hidden in looks)
+    return bool(looks) and "consent" in looks[-1]

@@ -208,9 +208,7 @@ def _same_contact(case: Case, side: Side, removed: str, made: Effect) -> bool:
     entries = (row.entry for row in case.world.engine().sync.entries())
     left = [entry.contact_id for entry in entries if (entry.kind, entry.rule, entry.side, entry.ref) == ("rebind", "create", side, removed)]
     contact = left[-1] if left else case.contact.get((side, removed), (None, ""))[0]
-    if contact is None:  # it never was anybody's: because of a double across, because we lost it, or in a database that went back
-        return (
-            not case.world.restored_database
-            and len({e.ref for e in case.world.vendors[other(side)].effects if e.who == made.who and e.at_us < made.at_us}) < 2
-        )
+    if contact is None:  # it never was anybody's: because of a double on either side, because we lost it, or in a database that went back
+        theirs = ({e.ref for e in vendor.effects if e.who == made.who and e.at_us < made.at_us} for vendor in case.world.vendors.values())
+        return not case.world.restored_database and all(len(refs) < 2 for refs in theirs)
     return contact == int(made.actor.split("-")[1])

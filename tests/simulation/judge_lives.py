@@ -140,14 +140,13 @@ def _edited(case: Case, side: Side, rec: Rec, gone: Effect) -> bool:
     there = {e.field: e for e in values_of(e for e in far.effects if e.ref == gone.ref and e.at_us < gone.at_us)}
     written = ((case.world.vendors[side], last), (far, there))
     tidied = any(_tidied_unheard(vendor, e) for vendor, values in written for e in values.values() if e.engine)
-    edited = edited or any(_first_seen_in_part(case.world.vendors[side], ref) for ref in refs)
+    edited = edited or any(_seen_in_part(case.world.vendors[side], ref) for ref in refs)
     return edited or tidied or any(tags != _tags(theirs)[-1] for tags in _tags(ours)) or _left_over(case, side, refs, gone)
 
 
-def _first_seen_in_part(vendor: Vendor, ref: str) -> bool:
-    """Whether a permission was missing when it was first seen: what it had been born with there had not travelled."""
-    looks = vendor.looks.get(ref)
-    return bool(looks) and bool(looks[0][2])
+def _seen_in_part(vendor: Vendor, ref: str) -> bool:
+    """Whether a permission was missing at some look: what was there, and not shown, had not travelled, and may look new when it is."""
+    return any(hidden for _, _, hidden in vendor.looks.get(ref, ()))
 
 
 def _tidied_unheard(vendor: Vendor, write: Effect) -> bool:

@@ -115,7 +115,18 @@ class Merging:
                     pointers[row.ref] = row.merged_into
                 for loser in _swallowed(row):
                     pointers.setdefault(loser, row.ref)
-            return [m for side in SIDES if told[side] for m in self._merges(connection, side, survivors(told[side]))]
+            followed = {side: self._followed(connection, side, told[side]) for side in SIDES if told[side]}
+            return [m for side, pointers in followed.items() for m in self._merges(connection, side, survivors(pointers))]
+
+    def _followed(self, connection: Connection, side: Side, pointers: dict[str, str]) -> dict[str, str]:
+        """With those of survivors that an earlier round has seen merged away themselves."""
+        while last := sorted({into for into in pointers.values() if into not in pointers}):
+            values = {"s": self._scope.sync_id, "side": codec.SIDE_NO[side], "refs": codec.dumps(last)}
+            gone = [row for row in connection.execute(RECORDS, values) if row.liveness == codec.LIVENESS_NO["merged"]]
+            if not (more := {row.ref: row.merged_into for row in gone if row.merged_into is not None}):
+                break
+            pointers = pointers | more
+        return pointers
 
     def missing_survivors(self, side: Side) -> list[str]:
         """Refs that merged records point to and that we have never seen: read and stage them, then ask `merges` again.

@@ -154,6 +154,7 @@ ENGINE_FAULTS = [
     Fault("who was linked meanwhile is made all the same", "flows.recheck", "sender.context.sync.standing(sender.side, [row.contact_id for row in unsure]) if unsure else frozenset()", "frozenset()"),
     Fault("a survivor whose partner is gone stays with it", "state.merging", "living and own is not None and known.goes_without(own)", "False"),
     Fault("who was erased is still a loser", CONTACTS, '    CONTACT.c.state == "merged",\n', "", ("tests/state/test_erasing.py::test_who_was_erased_by_the_number_of_a_merged_contact_is_nobodys_loser",)),
+    Fault("a survivor that has gone on is not followed", "state.merging", "            pointers = pointers | more\n", "            break\n", ("tests/state/test_merging.py::test_a_survivor_that_had_gone_on_before_we_heard_of_it_is_followed",)),
     Fault("a survivor whose partner is on the way goes without", "state.merging", "contact not in self.coming and (across", "(across", ("tests/state/test_merging.py::test_a_survivor_whose_partner_is_on_the_way_keeps_it",)),
     Fault("a record that a merge left to another contact is taken from it", "state.merging", "    elif contacts and not living and own is None:", "    elif False:"),
     Fault("what waited with a record waits on when the record has ended", "state.holds", "HOLD.c.code != AMBIGUOUS, sa.not_(_owner)", "HOLD.c.code != AMBIGUOUS, sa.false()", ("tests/state/test_matching.py::test_what_waited_with_an_unlinked_record_is_released_when_it_dies_or_finds_a_contact",)),

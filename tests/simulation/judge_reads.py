@@ -24,7 +24,7 @@ def never_older(world: World, newest: dict[tuple[Side, str], int]) -> None:
         rows = connection.execute(_KNOWN).all()
     for row in rows:
         key = (SIDES[row.side], row.ref)
-        lies = [at_us for at_us in world.vendors[key[0]].lies.get(row.ref, ()) if world.heard and at_us >= world.heard[-1][0]]
+        lies = [at_us for at_us in world.vendors[key[0]].lies.get(row.ref, ()) if at_us >= world.began_us]
         if row.modified_us < newest.get(key, row.modified_us) and len(lies) < TOLD_TWICE:
             world.broken("I19", f"{key[0]} {row.ref}: known as of {newest[key]}, and then as of {row.modified_us}")
         newest[key] = row.modified_us

@@ -114,7 +114,7 @@ class World:
         self.restored_database = False
         self.spoilt_us = self.swept_us = 0
         """When a fault last happened that only a sweep can mend, and when the last whole sweep began."""
-        self._began_us = 0
+        self.began_us = 0
         self._resumes = False
         """Whether the next sweep only goes on where one has stopped: what that one saw go back, it does not look at again."""
         self.forgot_us: list[int] = []
@@ -164,7 +164,7 @@ class World:
     def round(self, kind: Kind, approve: int | None = None) -> Report | None:
         """One round; None when the program died in it."""
         context, self.stages.now, self._last = self.engine(), "", ("", "")
-        began_us = self._began_us = self.now_us
+        began_us = self.began_us = self.now_us
         self.calls.clear()
         try:
             report = run_round(context, kind, approve=approve, progress=self.stages)
@@ -189,7 +189,7 @@ class World:
         """What the dying program did to the database after that moment never happened."""
         self.overtaken = True
         for vendor in self.vendors.values():
-            vendor.looks = {ref: [look for look in looks if look[0] < self._began_us] for ref, looks in vendor.looks.items()}
+            vendor.looks = {ref: [look for look in looks if look[0] < self.began_us] for ref, looks in vendor.looks.items()}
         self.drop_context()
         for end in ON_DISK:
             Path(f"{self.database}{end}").unlink(missing_ok=True)

@@ -72,6 +72,19 @@ def test_a_chain_ends_at_its_last_survivor(sync: SyncStore) -> None:
     assert sorted(state.ref for state in winner.losers["marketing"]) == ["m-ann", "m-bob"]
 
 
+def test_a_survivor_that_had_gone_on_before_we_heard_of_it_is_followed(sync: SyncStore) -> None:
+    """An index may show the second of two merges first."""
+    ann, bob = linked(sync, "ann"), linked(sync, "bob")
+    sync.stage("crm", [seen("c-new", "ann", at_us=200), seen("c-ann", at_us=200, liveness="merged", merged_into="c-new")])
+    merge_all(sync)
+    at_rest(sync, "crm", "c-ann")
+    sync.stage("crm", [seen("c-bob", "bob", at_us=300, liveness="merged", merged_into="c-ann")])
+    [merge] = sync.merges()
+    assert (merge.survivor, merge.absorbed, merge.winner, merge.losers) == ("c-new", ("c-bob",), ann, (bob,))
+    sync.apply_merge(merge, None, 50)
+    assert sync.contact_by("crm", "c-new") == ann and sync.merges() == [] and sync.verify().problems == ()
+
+
 def test_a_later_merge_of_the_winner_takes_its_losers_along(sync: SyncStore) -> None:
     linked(sync, "ann"), linked(sync, "bob")
     eve = linked(sync, "eve")

@@ -16,6 +16,9 @@ from tests.simulation.vendor import Rec
 RETRIED = ("moved", "failed")
 """Results of a write that was not carried out, because the world was no longer as it was decided on: the next entry says what was."""
 
+REFUSALS = ("Rejected", "ConsentRefused", "AlreadyExists")
+"""What a vendor refuses is tried again, and noted, by every sweep; and who has died sweeps once more."""
+
 
 def sides(world: Doomed) -> dict[str, Counter[str]]:
     """Both vendors as they truly are, and what waits."""
@@ -42,12 +45,22 @@ def _record(rec: Rec) -> list[Any]:
 
 
 def _log(world: Doomed, rows: list[LogRow]) -> Counter[str]:
-    """Every entry but receipts, by person instead of by contact."""
+    """Every entry but receipts, by person instead of by contact. How often a refused write was tried in vain is no matter."""
     owners = {contact: _who(world, folded.refs) for contact, folded in fold(row.entry for row in rows).items()}
-    return facts(
-        [owners.get(row.entry.contact_id), *_said(row)]
-        for row in rows if row.entry.kind != "receipt" and not row.result.startswith(RETRIED)
-    )  # fmt: skip
+    told = [row for row in rows if row.entry.kind != "receipt" and not row.result.startswith(RETRIED) and not _is_tried_anew(row)]
+    said = [([owners.get(row.entry.contact_id), *_said(row)], _is_refused(row)) for row in told]
+    once = facts(item for item, refused in said if refused)
+    return facts(item for item, refused in said if not refused) + Counter(dict.fromkeys(once, 1))
+
+
+def _is_refused(row: LogRow) -> bool:
+    refused = row.entry.kind == "hold" and row.entry.rule in REFUSALS
+    return refused or (row.entry.kind == "change" and row.result.partition(":")[2] in REFUSALS)
+
+
+def _is_tried_anew(row: LogRow) -> bool:
+    """Whether what waited was let go for another try: whether it waits in the end is compared by itself."""
+    return row.entry.kind == "release" and row.entry.rule in REFUSALS
 
 
 def _who(world: Doomed, refs: dict[Any, str]) -> int | None:

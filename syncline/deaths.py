@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from syncline.conflict import TITLE
+from syncline.conflict import TITLE, is_widest
 from syncline.draft import Draft, anchor_of, finish, place
 from syncline.errors import Recovery, SyncError
 from syncline.log import Entry
@@ -140,8 +140,10 @@ def _consent_at_return(mapping: CompiledMapping, draft: Draft, alive: Side, dead
         if not field_.consent:
             continue
         order = field_.rule.order
-        stricter = _restriction(order, read_field(field_, dead, said)[0]) > _restriction(order, read_field(field_, dead, agreed)[0])
-        shadow = {**agreed, **{name: said[name] for name in field_.lenses[dead].names if name in said}} if stricter else agreed
+        had, last = (read_field(field_, dead, native)[0] for native in (agreed, said))
+        # Nor is anybody subscribed by a restore who had fallen silent meanwhile.
+        its_last = _restriction(order, last) > _restriction(order, had) or (is_widest(field_.rule, had) and last is not MISSING)
+        shadow = {**agreed, **{name: said[name] for name in field_.lenses[dead].names if name in said}} if its_last else agreed
         consent.update({name: shadow[name] for name in field_.lenses[dead].names if name in shadow})
         theirs = read_field(field_, dead, shadow)[0]
         shown = read_field(field_, alive, contact.sides[alive].seen)[0]

@@ -176,3 +176,16 @@ def test_C_two_silences_move_nothing(kernel: Kernel) -> None:
                 kernel.merge.merge_field(field, dict.fromkeys(SIDES, base), now, kernel.conflict.Evidence(), {"crm": {}, "marketing": {}})
                 is None
             )
+
+
+def test_C_who_fell_silent_before_an_archive_is_not_subscribed_by_its_return(kernel: Kernel) -> None:
+    chosen = mapping(kernel, ("email", "consent"), crm="full", delete_seen_in={"crm": "archive", "marketing": "archive"})
+    ann, state = {"email": "ann@people.example"}, kernel.plan.SideState
+    for last, returns in (("none", "none"), ("in", "in"), ("out", "out")):
+        dead = state("c", ann | {"consent": last}, ann | {"consent": "in"}, "archived")
+        contact = kernel.plan.Contact(
+            1, {"crm": dead, "marketing": state("m", ann | {"consent": "sub"}, ann | {"consent": "sub"})}, "deleted"
+        )
+        traits = {side: kernel.planner.Traits(can_restore=True) for side in SIDES}
+        (write,) = kernel.planner.plan_contact(chosen, contact, traits).writes
+        assert (write.kind, dict(write.consent)) == ("restore", {"consent": returns})

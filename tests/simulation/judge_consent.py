@@ -50,7 +50,7 @@ def _people(case: Case, side: Side, write: Effect) -> set[int]:
     """Whose record was written to, and whom a vendor's merge has made one with them."""
     contact = case.contact.get((side, write.ref), (None, ""))[0]
     refs = {key for key, mine in case.contact.items() if contact is not None and mine[0] == contact}
-    return {write.who, *(rec.who for at, vendor in case.world.vendors.items() for rec in vendor if (at, rec.ref) in refs)}
+    return {write.who, *(e.who for at, vendor in case.world.vendors.items() for e in vendor.effects if (at, e.ref) in refs)}
 
 
 def _last_word(case: Case, recs: Mapping[Side, Rec]) -> Iterator[Violation]:

@@ -31,8 +31,9 @@ def look_again(sender: Sender, rows: Sequence[OutboxRow]) -> tuple[list[OutboxRo
         case "batch_read":
             current = {r.ref: r for r in read(sender, [row.ref for row in others if row.ref])} if others else {}
         case _:
-            # A poll says what is new to us: not what the answer to an earlier write of this round has shown already.
-            unsure = [row.ref for row in others if row.ref and (row.moved or row.state == "sending")]
+            # A poll says what is new to us: not what the answer to an earlier write of this round has shown already. And its index may be
+            # late: nobody sees any more what an archive has buried, so that needs a look at the record itself.
+            unsure = [row.ref for row in others if row.ref and (row.moved or row.state == "sending" or row.kind == "archive")]
             current = {**sender.fresh, **({r.ref: r for r in read(sender, unsure)} if unsure else {})}
     odd: list[tuple[OutboxRow, Record]] = []
     for row in others:

@@ -100,7 +100,6 @@ def yesterday(world: World, step: Step) -> None:
             Path(f"{world.database}{end}").unlink(missing_ok=True)
         shutil.copy(world.folder / "yesterday", world.database)
         world.restored_database = True
-        world.forgot_us.append(world.now_us)
         world.lost.append((world.saved_us, world.now_us))
         for vendor in world.vendors.values():
             vendor.last_shown.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from syncline.records import Side, other
+from syncline.records import SIDES, Side, other
 from tests.simulation.case import Case, line, pairs
 from tests.simulation.judge_values import OWN, marks, people_by_address, values_of
 from tests.simulation.vendor import Effect, Rec, Vendor
@@ -176,19 +176,25 @@ def _left_over(case: Case, side: Side, refs: set[str], gone: Effect) -> bool:
     return any((e.field, mark) not in shown for e in values_of(anew) if e.field != OWN.get(side) for mark in marks(e))
 
 
-NEVER_US = 1 << 62
+NEVER = (1 << 62, 1 << 62)
 
 
 def nobody_back(case: Case) -> Iterator[Violation]:
-    """I4: whom people removed is not made again, unless people made the person anew, or brought a record back."""
+    """I4: whom people removed is not made again, unless people made the person anew, or brought a record back.
+
+    A restored database has not heard of what was removed before; nor of whom we had brought back ourselves: that looks like people's.
+    """
     gone: dict[tuple[Side, int], str] = {}
     anew: dict[tuple[Side, int], int] = {}
-    forgot_us = next(iter(case.world.forgot_us), NEVER_US)  # what was removed before, a restored database has not heard of
+    lost = iter(case.world.lost)
+    saved_us, forgot_us = next(lost, NEVER)
     effects = sorted(((e, side) for side, v in case.world.vendors.items() for e in v.effects), key=lambda item: item[0].at_us)
     for effect, side in effects:
         key = (side, effect.who)
-        if effect.at_us > forgot_us:
-            gone, forgot_us = {}, next((at_us for at_us in case.world.forgot_us if at_us > effect.at_us), NEVER_US)
+        while effect.at_us > forgot_us:
+            ours = {e.who for e, _ in effects if e.engine and e.op in ("create", "restore") and saved_us <= e.at_us <= forgot_us}
+            gone, anew = {}, anew | {(side, who): forgot_us for side in SIDES for who in ours}
+            saved_us, forgot_us = next(lost, NEVER)
         if effect.op in ("archive", "remove") and effect.actor == "people":
             made = anew.get((other(side), effect.who))  # and no round has heard of that yet: two acts in no order that shows
             heard = made is None or any(made < began and ended < effect.at_us for began, ended in case.world.heard)

@@ -117,8 +117,8 @@ class World:
         self.began_us = 0
         self._resumes = False
         """Whether the next sweep only goes on where one has stopped: what that one saw go back, it does not look at again."""
-        self.forgot_us: list[int] = []
         self.lost: list[tuple[int, int]] = []
+        """When the databases were saved and restored whose log of the time between is gone."""
         self.saved_us = 0
 
     def close(self) -> None:

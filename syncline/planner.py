@@ -175,26 +175,35 @@ def _hear(mapping: CompiledMapping, draft: Draft, traits: Mapping[Side, Traits])
     """
     contact = draft.contact
     for field_ in mapping.fields if contact.losers and contact.state != "new" else ():
-        before, order = draft.view.get(field_.name), field_.rule.order
-        if merged_opt_out(field_, contact) and before != order[-1]:
-            lost = [(side, loser) for side, losers in contact.losers.items() for loser in losers]
-            times = [changed_at(field_.lenses[side].names, loser, traits[side])[0] for side, loser in lost]
-            draft.agreed_us[field_.name] = max(at or 0 for at in (*times, contact.agreed_us.get(field_.name)))
-            draft.view[field_.name] = order[-1]
-            entry = Entry("change", contact.contact_id, field_.name, None, None, before, order[-1], field_.rule.name, reason=MERGED_OPT_OUT)
-            draft.entries.append(entry)
+        if merged_opt_out(field_, contact):
+            _agree_on_theirs(field_, draft, traits)
+
+
+def _agree_on_theirs(field_: Field, draft: Draft, traits: Mapping[Side, Traits]) -> None:
+    """It counts from when the newest of them said so, also where the survivor itself had opted out before."""
+    contact, name = draft.contact, field_.name
+    lost = [(side, loser) for side, losers in contact.losers.items() for loser in losers]
+    times = [changed_at(field_.lenses[side].names, loser, traits[side])[0] for side, loser in lost]
+    known = [at for at in (*times, contact.agreed_us.get(name), draft.agreed_us.get(name)) if at is not None]
+    if known:
+        draft.agreed_us[name] = max(known)
+    before, opt_out = draft.view.get(name), field_.rule.order[-1]
+    if before != opt_out:
+        draft.view[name] = opt_out
+        entry = Entry("change", contact.contact_id, name, None, None, before, opt_out, field_.rule.name, reason=MERGED_OPT_OUT)
+        draft.entries.append(entry)
 
 
 def _untold(field_: Field, contact: Contact, decision: Decision | None, d: Dispute, native: Mapping[Side, Native]) -> Decision | None:
     """An agreed opt-out stands until both sides show it: who said so may be merged away by now, and a write of it may have failed.
 
-    Nor is it agreement that both show the same again because one took it back before the other had heard of it. What both had shown, and
-    both took back, is people's own doing; and proof counts as ever.
+    Nor is it agreement that both show the same again because one took it back before the other had heard of it, or before the newest of
+    several opt-outs was made. What both had shown, and both took back since, is people's own doing; and proof counts as ever.
     """
     order = field_.rule.order
     if not order or contact.view.get(field_.name) != order[-1] or MISSING in d.now.values():
         return decision
-    if decision is not None and _knows(decision, order[-1], d.base):
+    if decision is not None and _knows(decision, order[-1], d):
         return decision
     told = dict.fromkeys(SIDES, order[-1])
     if granted(replace(d, base=told)):
@@ -203,11 +212,13 @@ def _untold(field_: Field, contact: Contact, decision: Decision | None, d: Dispu
     return imposed if imposed.writes else decision
 
 
-def _knows(decision: Decision, opt_out: Value, base: Mapping[Side, Value]) -> bool:
-    """Whether an opt-out was weighed in it: a side had shown it before. Of two sides that show the same, both must have."""
+def _knows(decision: Decision, opt_out: Value, d: Dispute) -> bool:
+    """Whether an opt-out was weighed in it: a side had shown it before. Of two that show the same, both must have, and moved since."""
     if decision.rule == "agreed":
-        return all(said == opt_out for said in base.values())
-    return decision.held or opt_out in (decision.value, *base.values())
+        agreed_us = d.evidence.agreed_us or 0
+        since = all(at is None or at >= agreed_us for at in d.evidence.at_us.values())
+        return since and all(said == opt_out for said in d.base.values())
+    return decision.held or opt_out in (decision.value, *d.base.values())
 
 
 # ---------------------------------------------------------------- scope

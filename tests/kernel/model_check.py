@@ -159,7 +159,7 @@ def _edits(state: State, side: str) -> Iterator[State]:
 def _still_out(state: State, side: str, ref: str) -> frozenset[tuple[str, str]]:
     """Once neither the record nor its partner says it any more, each taken back by hand, there is nothing left to defend.
 
-    Nor what the two were told by who was merged into them.
+    Nor what the two were told by who was merged into them; nor what those had said before the two were changed, heard of or not.
     """
     world = state.world
     linked = [set(kept.refs.items()) for kept in world.contacts.values() if kept.state != "merged" and kept.refs.get(side) == ref]
@@ -167,8 +167,21 @@ def _still_out(state: State, side: str, ref: str) -> frozenset[tuple[str, str]]:
     heard = {
         (at, lost) for kept in world.contacts.values() if kept.refs.get(side) == ref for at in SIDES for lost in kept.losers.get(at, ())
     }
-    says = [world.vendors[one][each].fields["consent"] for one, each in theirs]
-    return state.out if "out" in says else state.out - theirs - (heard & world.heard)
+    records = [world.vendors[one][each] for one, each in theirs]
+    if "out" in [record.fields["consent"] for record in records]:
+        return state.out
+    since = min(record.modified_us for record in records)
+    older = {(at, lost) for at, lost in state.out if world.vendors[at][lost].modified_us < since}
+    merged = {(at, lost) for at, lost in older if ("crm", _merged_into(state, at, lost)) in theirs}
+    return state.out - theirs - (heard & world.heard) - merged
+
+
+def _merged_into(state: State, side: str, ref: str) -> str:
+    """The record of the CRM that this one, or its partner, was merged into; of the CRM's own, itself when it was not."""
+    into = state.world.into
+    if side == "marketing" and into.get(("crm", f"crm{ref[-1]}")) == "crm1" and state.path[0] == "linked":
+        return "crm1"  # her contact went with her other record
+    return into.get((side, ref), ref) if side == "crm" else ""
 
 
 def _made_twice(state: State) -> Iterator[State]:
@@ -279,9 +292,7 @@ def _consent(world: LateWorld, state: State) -> None:
     for side, ref in state.out:
         if ref not in world.known[side]:
             continue  # merged away before any poll showed it
-        with_crm = world.into.get((side, ref), ref) if side == "crm" else ""
-        if side == "marketing" and world.into.get(("crm", f"crm{ref[-1]}")) == "crm1" and state.path[0] == "linked":
-            with_crm = "crm1"  # her contact went with her other record
+        with_crm = _merged_into(state, side, ref)
         for kept in world.contacts.values():
             if kept.state == "active" and len(kept.refs) == 2 and (kept.refs[side] == ref or kept.refs["crm"] == with_crm):
                 shown = {one: world.vendors[one][kept.refs[one]].fields["consent"] for one in SIDES}

@@ -146,6 +146,19 @@ def test_C_what_both_sides_had_shown_and_took_back_is_gone(kernel: Kernel) -> No
     assert (shown(world, "crm", "consent"), shown(world, "marketing", "consent")) == ("in", "sub")
 
 
+def test_C_what_both_took_back_before_the_newest_opt_out_was_made_stands(kernel: Kernel) -> None:
+    """As a merge brings one, while both records had been changed by hand and no index had shown that yet."""
+    fields = {"crm": {"last": "Kelly", "consent": "in"}, "marketing": {"last": "Kelly", "consent": "sub"}}
+    told = {"crm": {"last": "Kelly", "consent": "out"}, "marketing": {"last": "Kelly", "consent": "unsub"}}
+    traits = {side: kernel.planner.Traits("record") for side in SIDES}
+    changed = {"crm": 400, "marketing": 600}
+    for agreed_us, written in ((500, ["out", "unsub"]), (300, [])):
+        sides = {side: kernel.plan.SideState(side, fields[side], told[side], "live", changed[side]) for side in SIDES}
+        contact = kernel.plan.Contact(1, sides, "active", {"last": "Kelly", "consent": "opted_out"}, {"consent": agreed_us})
+        plan = kernel.planner.plan_contact(mapping(kernel, ("last", "consent"), crm="full"), contact, traits)
+        assert [write.consent["consent"] for write in plan.writes] == written
+
+
 def test_C_consent_that_flows_one_way_is_judged_too(kernel: Kernel) -> None:
     world = linked(kernel, ("in", "unsub"))
     one = kernel.merge.merge_field

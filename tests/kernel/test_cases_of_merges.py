@@ -46,6 +46,18 @@ def test_an_opt_out_merged_into_who_is_away_is_agreed_and_told_on_return(kernel:
         assert [entry.new for entry in plan.entries if entry.field == "consent"] == ["opted_out"]
 
 
+def test_an_opt_out_merged_into_who_had_opted_out_counts_from_when_it_was_made(kernel: Kernel) -> None:
+    fields = {"crm": {"last": "Kelly", "consent": "out"}, "marketing": {"last": "Kelly", "consent": "unsub"}}
+    sides = {side: kernel.plan.SideState(side, fields[side], fields[side], "live", 100) for side in SIDES}
+    lost = kernel.plan.SideState("crm2", {"last": "Byrne", "consent": "out"}, None, "merged", 500)
+    view = {"last": "Kelly", "consent": "opted_out"}
+    for grade, agreed in (("record", {"consent": 500}), ("none", {})):
+        contact = kernel.plan.Contact(1, sides, "active", view, losers={"crm": (lost,)})
+        traits = {side: kernel.planner.Traits(grade) for side in SIDES}
+        plan = kernel.planner.plan_contact(mapping(kernel, ("last", "consent"), crm="full"), contact, traits)
+        assert (plan.agreed_us, plan.entries, plan.writes) == (agreed, (), ())
+
+
 def test_who_opted_out_and_was_merged_away_is_born_opted_out(kernel: Kernel) -> None:
     plan = _merged_into(kernel, "new", ("crm",), ("crm",))
     assert [(write.kind, write.consent) for write in plan.writes] == [("create", {"consent": "unsub"})]

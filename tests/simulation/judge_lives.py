@@ -163,8 +163,14 @@ def _tags(effects: list[Effect]) -> list[list[str]]:
 
 
 def _travelled(edit: Effect, shown: Effect | None, far: Vendor) -> bool:
-    """Whether the other side showed it, and all of it: there may be nobody to say that it cuts what it is told."""
-    return shown is not None and (far.habits.get(edit.field) != "cut" or len(str(shown.after)) >= len(str(edit.after).strip()))
+    """Whether the other side showed it, and all of it: there may be nobody to say that it cuts what it is told.
+
+    Nor does anybody know of our own write if we died before its answer, and the record was gone, or hid that field, when we came back.
+    """
+    looks = far.looks.get(shown.ref, ()) if shown is not None else ()
+    if shown is None or (shown.engine and not any(at_us >= shown.at_us and edit.field not in hidden for at_us, _, hidden in looks)):
+        return False
+    return far.habits.get(edit.field) != "cut" or len(str(shown.after)) >= len(str(edit.after).strip())
 
 
 def _left_over(case: Case, side: Side, refs: set[str], gone: Effect) -> bool:

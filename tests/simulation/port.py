@@ -9,26 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
 
 from syncline.cursor import Cursor, finished, since_us, within
-from syncline.errors import (
-    AlreadyExists,
-    AuthFailed,
-    ConsentRefused,
-    Merged,
-    OutcomeUnknown,
-    RateLimited,
-    Rejected,
-    Stale,
-    SyncError,
-    Unreachable,
-    Vanished,
-)  # fmt: skip
+from syncline.errors import AuthFailed, OutcomeUnknown, RateLimited, Rejected, SyncError, Unreachable
 from syncline.ports import Change, Health, Page, Receipt, Schema
 from syncline.records import Record, Side
+from tests.simulation.desk import Desk, end_of
 from tests.simulation.vendor import Rec, Vendor
-from tests.simulation.words import BAD_PHONE, address_key
+from tests.simulation.words import address_key
 
 Boundary = Callable[[Side, str, str], None]
 """(side, operation, before | after) → whatever happens at that moment."""
@@ -72,7 +60,8 @@ class Port:
         self.anchors, self.capabilities = vendor.profile.anchors, vendor.profile.capabilities
         self.clock_offset_us = 0
         self.calls: dict[str, int] = {}
-        self._boundary, self._faults, self._hidden, self._happened, self._who = boundary, faults, hidden, happened, who
+        self._boundary, self._faults, self._hidden, self._happened = boundary, faults, hidden, happened
+        self._desk = Desk(vendor, hidden, who)
 
     def check(self) -> Health:
         return Health(self.title)
@@ -208,15 +197,10 @@ class Port:
         if rec is None:
             return Record(ref, {}, liveness="gone")
         if rec.life == "merged" and self.capabilities.merges == "absorbed":
-            return Record(ref, {}, liveness="merged", merged_into=self._end(rec).ref)
+            return Record(ref, {}, liveness="merged", merged_into=end_of(self.vendor, rec).ref)
         if rec.life == "archived" and self.capabilities.merges == "absorbed":
             return Record(ref, {}, liveness="gone")
         return self._shown(self._stale(ref, kind) or rec, fields)
-
-    def _end(self, rec: Rec) -> Rec:
-        while rec.into and (following := self.vendor.get(rec.into)) is not None:
-            rec = following
-        return rec
 
     def find(self, object: str, fields: tuple[str, ...], field: str, values: Sequence[str]) -> Iterator[Record]:
         size = self.capabilities.batch_read
@@ -276,90 +260,8 @@ class Port:
         return Receipt(change.key, change.ref, error=error)
 
     def _written(self, change: Change, fields: Sequence[str]) -> Receipt:
-        if self.vendor.poisoned is not None and self._whose(change) == self.vendor.poisoned:
-            return Receipt(change.key, change.ref, error=Rejected("never this one"))
         try:
-            rec = self._create(change) if change.kind == "create" else self._change(change)
+            rec = self._desk.carry_out(change)
         except SyncError as error:
             return Receipt(change.key, change.ref, error=error)
         return Receipt(change.key, rec.ref, self._shown(rec, fields, bare=change.kind == "archive" and rec.life != "live"))
-
-    def _whose(self, change: Change) -> int:
-        rec = self.vendor.get(change.ref)
-        return self._who(self.vendor.side, change) if rec is None else rec.who
-
-    def _create(self, change: Change) -> Rec:
-        vendor, known = self.vendor, self.vendor.get(self.vendor.born.get(change.key))
-        if known is not None and not self.profile.unique:
-            return known
-        self._allowed({**change.fields, **change.consent})
-        there = vendor.at(change.fields.get("email")) if self.profile.unique else None
-        if there is not None:
-            raise AlreadyExists("this address is taken", ref=there.ref)
-        archived = vendor.at(change.fields.get("email"), "archived") if self.capabilities.merges == "none" else None
-        values = {**change.fields, **change.consent}
-        if archived is not None and archived.fields["consent"] == self.profile.words["out"]:
-            values["consent"] = archived.fields["consent"]  # who unsubscribed stays so
-        if archived is not None:
-            return vendor.put(
-                archived, replace(archived, life="live", fields={**archived.fields, **self._normal(values)}), change.key, "create"
-            )
-        rec = vendor.create(self._who(vendor.side, change), values, change.key)
-        vendor.born[change.key] = rec.ref
-        return rec
-
-    def _normal(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: self.vendor.normal(name, value) for name, value in values.items()}
-
-    def _change(self, change: Change) -> Rec:
-        vendor, rec = self.vendor, self.vendor.get(change.ref)
-        if rec is None:
-            raise Vanished("there is no such record")
-        if rec.life == "merged":
-            raise Merged("merged into another", into=self._end(rec).ref)
-        if change.kind == "restore":
-            return self._restored(rec, change)
-        if rec.life != "live":
-            if change.kind == "archive":
-                return rec
-            raise Vanished("archived")
-        if self.capabilities.versions and change.version and change.version != str(rec.stamp_us):
-            raise Stale("changed since")
-        if any(address_key(rec.fields.get(name)) != address_key(value) for name, value in change.anchor.items()):
-            raise Stale("another address by now")
-        if change.kind == "archive":
-            vendor.buried_blind[rec.ref] = vendor.blind.get(rec.ref, frozenset()) | self._hidden
-            return vendor.live_on(rec, "archived", change.key, "archive")
-        self._allowed({**change.fields, **change.consent})
-        if change.kind == "consent":
-            self._consents(rec, change.consent["consent"])
-        other = vendor.at(change.fields["email"]) if self.profile.unique and "email" in change.fields else None
-        if other is not None and other.ref != rec.ref:
-            raise Rejected("this address is taken", field="email")
-        values = self._normal({**change.fields, **change.consent})
-        return vendor.put(rec, replace(rec, fields={**rec.fields, **values}), change.key, change.kind, tuple(values))
-
-    def _restored(self, rec: Rec, change: Change) -> Rec:
-        if rec.life == "live":
-            return rec
-        if not self.capabilities.can_restore:
-            raise Rejected("only by hand")
-        if self.profile.unique and self.vendor.at(rec.fields.get("email")) is not None:
-            raise Rejected("this address is taken", field="email")
-        return self.vendor.put(rec, replace(rec, life="live", fields={**rec.fields, **self._normal(change.consent)}), change.key, "restore")
-
-    def _allowed(self, values: Mapping[str, Any]) -> None:
-        """What this vendor never takes: fields that we may not see, a phone that is none."""
-        for name in values:
-            if name in self._hidden:
-                raise Rejected("no permission for this field", field=name)
-        if values.get("phone") == BAD_PHONE:
-            raise Rejected("not a number", field="phone")
-
-    def _consents(self, rec: Rec, value: Any) -> None:
-        words = self.profile.words
-        now = rec.fields["consent"]
-        if now == words["out"] and value != now and (value != words.get("asked")):
-            raise ConsentRefused("only the person can", field="consent")
-        if now == words.get("bounced") and value in (words.get("in"), words.get("asked")):
-            raise ConsentRefused("this address bounces", field="consent")

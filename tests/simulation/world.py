@@ -11,6 +11,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,14 @@ from flows.settings import Context
 from mappings.load import LoadedMapping
 from state.store import Store
 from syncline.errors import LockHeld
-from syncline.ports import Change
-from syncline.records import SIDES, Side, other
+from syncline.records import SIDES, Side
 from tests.simulation import befalls, people
+from tests.simulation.judge_births import whose
 from tests.simulation.mapping import loaded
 from tests.simulation.port import Fault, Port
 from tests.simulation.profiles import PROFILES, sized
 from tests.simulation.scratch import empty_database, scratch
 from tests.simulation.vendor import Vendor
-from tests.simulation.words import address_key
 
 Step = Mapping[str, Any]
 START_US = 1_700_000_000_000_000
@@ -145,7 +145,7 @@ class World:
         return loaded(crm, marketing, self.variant, bool(self.setup.get("tight")))
 
     def _port(self, side: Side) -> Port:
-        return Port(self.vendors[side], self._boundary, self.faults[side], self.hidden[side], self.happened, self._who)
+        return Port(self.vendors[side], self._boundary, self.faults[side], self.hidden[side], self.happened, partial(whose, self))
 
     def happened(self, kind: str) -> None:
         self.injected[kind] += 1
@@ -291,27 +291,3 @@ class World:
     def log_text(self) -> str:
         """Everything the log says, as one text in which marks are looked for."""
         return "\n".join(f"{row.entry.old} {row.entry.new}" for row in self.engine().sync.entries()).lower()
-
-    def _who(self, side: Side, change: Change) -> int:
-        """Whose record a create makes: only the simulation knows who has this address on the other side."""
-        far = self.vendors[other(side)]
-        key = address_key(change.fields.get("email"))
-        found = far.at(key) or next((rec for rec in far if address_key(rec.fields.get("email")) == key), None)
-        who = found.who if found is not None else -1
-        self._first_of(side, who, key, change)
-        return who
-
-    def _first_of(self, side: Side, who: int, key: str, change: Change) -> None:
-        """I9, at the moment a record is made: nobody is made twice whom we were, or could be, shown alive under this address."""
-        vendor = self.vendors[side]
-        for rec in vendor.of(who):
-            looks = [vendor.last_shown.get(rec.ref)]
-            # A restored database has forgotten what it was shown, and a poll does not show all of it again; nor what a listing left out.
-            if not self.restored_database and rec.ref not in vendor.left_out:
-                looks.append(vendor.indexed(rec.ref, vendor.polled_us))
-            known = max((look for look in looks if look is not None), key=lambda look: look.stamp_us, default=None)
-            same = known is not None and {address_key(look.fields.get("email")) for look in (known, rec)} == {key}
-            # What a vendor went back to is older than we know: a look by id believes it, at the end of a sweep.
-            back = any(e.ref == rec.ref and e.op == "restored" and e.at_us > self.swept_us for e in vendor.effects)
-            if known is not None and known.life == "live" and same and not back:
-                self.broken("I9", f"{change.key} makes person {who} in {side} again: {rec.ref} is there")

@@ -94,12 +94,15 @@ def _create_special(route: Route, value: Value, draft: Draft, source: Side, trai
     if route.put is None:
         draft.waiting[source].update(field_.lenses[source].names)  # it is told by the other side: nothing is agreed yet
         return None
+    if value is MISSING:
+        reason = f"{TITLE[source]} does not show it now: a permission may be missing"
+        return hold_field(draft, field_, Hold("NotShown", reason, field_.name, source))
     state = draft.contact.sides[source]
     at_us, _ = changed_at(field_.lenses[source].names, state, traits)
     if at_us is not None:
         draft.agreed_us[field_.name] = at_us
     value = _consent_at_birth(field_, value, state)
-    if value is MISSING or is_blank(value):
+    if is_blank(value):
         return None
     try:
         draft.consent[target].update(route.put(value, draft.put[target]))
@@ -118,7 +121,7 @@ def _refused(failure: SyncError, draft: Draft, field_: Field, side: Side) -> Non
 def _consent_at_birth(field_: Field, value: Value, state: SideState) -> Value:
     """Silence stays silence; the widest value needs proof, or is asked for again."""
     rule = field_.rule
-    if value is MISSING or is_blank(value):
+    if is_blank(value):
         return rule.silent[0] if rule.silent else None
     if is_widest(rule, value) and not bears_proof(field_.grant, state.proof):
         return field_.grant.writes if field_.grant else next(iter(rule.silent), None)

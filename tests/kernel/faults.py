@@ -111,6 +111,7 @@ FAULTS = [
     ("silence of a new record is an edit", "deaths", "        return field_.canon(now) if silent else None", "        return None"),
     ("an opt-out merged into who is away is forgotten", "planner", "    if dead and len(contact.sides) == 2:", "    if False:"),
     ("an older proof undoes a merged opt-out", "planner", "        draft.agreed_us[name] = max(", "        max("),
+    ("who does not show consent is born silent", "births", "    if value is MISSING:\n", "    if value is MISSING and not field_.rule.silent:\n"),
     ("who opted out and was merged away is born subscribed", "births", "    if merged_opt_out(field_, draft.contact):", "    if False:"),
     ("a restore subscribes who had fallen silent", "deaths", " or (is_widest(field_.rule, had) and last is not MISSING)", ""),
     ("a restore forgets what was agreed meanwhile", "deaths", "        if order and draft.view.get(field_.name) == order[-1]:", "        if False:"),

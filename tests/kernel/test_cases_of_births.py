@@ -88,12 +88,22 @@ def test_C_silence_at_birth_stays_silence(kernel: Kernel) -> None:
     consent = chosen.field("consent")
     wordless = replace(consent, rule=replace(consent.rule, silent=()))
     for field, born in ((consent, {"consent": "none"}), (wordless, {})):
-        for silence in ({"consent": None}, {}):
-            only = type(chosen)("contacts", "1", chosen.sides, (chosen.field("email"), field), (), chosen.policy)
-            sides = {"marketing": kernel.plan.SideState("m", {"email": "ann@people.example"} | silence)}
-            traits = {side: kernel.planner.Traits() for side in SIDES}
-            (write,) = kernel.planner.plan_contact(only, kernel.plan.Contact(1, sides), traits).writes
-            assert write.kind == "create" and dict(write.consent) == born, silence
+        only = type(chosen)("contacts", "1", chosen.sides, (chosen.field("email"), field), (), chosen.policy)
+        sides = {"marketing": kernel.plan.SideState("m", {"email": "ann@people.example", "consent": None})}
+        traits = {side: kernel.planner.Traits() for side in SIDES}
+        (write,) = kernel.planner.plan_contact(only, kernel.plan.Contact(1, sides), traits).writes
+        assert write.kind == "create" and dict(write.consent) == born
+
+
+def test_C_who_does_not_show_consent_is_not_made_before_they_do(kernel: Kernel) -> None:
+    """A permission is missing: that is no silence. Where consent is not told across, nothing waits for it."""
+    chosen = mapping(kernel, ("email", "consent"), crm="full")
+    consent = chosen.field("consent")
+    for field, kinds, codes in ((consent, [], ["NotShown", "Required"]), (replace(consent, direction="to_marketing"), ["create"], [])):
+        only = type(chosen)("contacts", "1", chosen.sides, (chosen.field("email"), field), (), chosen.policy)
+        sides = {"marketing": kernel.plan.SideState("m", {"email": "ann@people.example"})}
+        plan = kernel.planner.plan_contact(only, kernel.plan.Contact(1, sides), {side: kernel.planner.Traits() for side in SIDES})
+        assert [write.kind for write in plan.writes] == kinds and [hold.code for hold in plan.holds] == codes
 
 
 def test_C_05_a_mapping_that_grants_nothing_subscribes_nobody_at_birth(kernel: Kernel) -> None:

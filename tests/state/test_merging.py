@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -147,18 +146,6 @@ def test_a_winner_that_another_merge_has_just_ended_is_followed(sync: SyncStore)
         sync.apply_merge(Merge(side, survivor, (absorbed,), winner, (loser,)), None, 9)
     merged = [(row.entry.contact_id, row.entry.new["into"]) for row in sync.entries() if row.entry.kind == "merge"]
     assert merged == [(bob, ann), (cay, ann)] and sync.verify().problems == ()
-
-
-def test_a_survivor_that_went_the_same_way_itself_goes_to_its_heir(sync: SyncStore) -> None:
-    """Though an index shows it alive again, because it has not heard of that yet."""
-    ann, _bob, cay = (linked(sync, who) for who in ("ann", "bob", "cay"))
-    sync.stage("crm", [seen("c-ann", at_us=200, absorbed=("c-bob",))])
-    merge_all(sync)
-    sync.stage("crm", [seen("c-bob", "bob", at_us=300)])
-    sync.apply_merge(Merge("crm", "c-bob", ("c-cay",), ann, (cay,)), None, 60)
-    with sync._scope.read() as connection:
-        gone = connection.execute(sa.text("SELECT ref, merged_into FROM record WHERE liveness = 3 ORDER BY ref")).all()
-    assert [tuple(row) for row in gone] == [("c-bob", "c-ann"), ("c-cay", "c-bob")]
 
 
 def _alone(sync: SyncStore, who: str) -> int:

@@ -174,12 +174,18 @@ def _travelled(edit: Effect, shown: Effect | None, far: Vendor) -> bool:
 
 
 def _left_over(case: Case, side: Side, refs: set[str], gone: Effect) -> bool:
-    """Whether a create brought an archived record back, with more than the partner ever showed: a value that nobody had agreed on."""
-    shown = {
-        (e.field, mark) for e in values_of(e for e in case.world.vendors[other(side)].effects if e.ref == gone.ref) for mark in marks(e)
-    }
-    anew = (e for e in case.world.vendors[side].effects if e.ref in refs and e.engine and e.op == "create" and e.before)
-    return any((e.field, mark) not in shown for e in values_of(anew) if e.field != OWN.get(side) for mark in marks(e))
+    """Whether a create brought an archived record back, with more than the partner ever showed: a value that nobody had agreed on.
+
+    Or with its opt-out, that the partner had not been told of.
+    """
+    vendor, far = case.world.vendors[side], case.world.vendors[other(side)]
+    theirs = [e for e in far.effects if e.ref == gone.ref]
+    shown = {(e.field, mark) for e in values_of(theirs) for mark in marks(e)}
+    anew = [e for e in vendor.effects if e.ref in refs and e.engine and e.op == "create" and e.before]
+    said = any(e.after["consent"] == vendor.profile.words["out"] for e in anew)
+    told = any(e.field == "consent" and e.after == far.profile.words["out"] for e in theirs)
+    values = [e for e in values_of(anew) if e.field != OWN.get(side)]
+    return (said and not told) or any((e.field, mark) not in shown for e in values for mark in marks(e))
 
 
 NEVER = (1 << 62, 1 << 62)

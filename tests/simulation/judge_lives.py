@@ -141,7 +141,12 @@ def _edited(case: Case, side: Side, rec: Rec, gone: Effect) -> bool:
     written = ((case.world.vendors[side], last), (far, there))
     tidied = any(_tidied_unheard(vendor, e) for vendor, values in written for e in values.values() if e.engine)
     edited = edited or any(_seen_in_part(case.world.vendors[side], ref) for ref in refs)
-    return edited or tidied or any(tags != _tags(theirs)[-1] for tags in _tags(ours)) or _left_over(case, side, refs, gone)
+    return (
+        edited
+        or tidied
+        or any(tags != _tags(theirs)[-1] for tags in _tags(ours))
+        or any(left(case, side, refs, gone) for left in (_left_over, _untold_no))
+    )
 
 
 def _seen_in_part(vendor: Vendor, ref: str) -> bool:
@@ -174,18 +179,21 @@ def _travelled(edit: Effect, shown: Effect | None, far: Vendor) -> bool:
 
 
 def _left_over(case: Case, side: Side, refs: set[str], gone: Effect) -> bool:
-    """Whether a create brought an archived record back, with more than the partner ever showed: a value that nobody had agreed on.
+    """Whether a create brought an archived record back, with more than the partner ever showed: a value that nobody had agreed on."""
+    shown = {
+        (e.field, mark) for e in values_of(e for e in case.world.vendors[other(side)].effects if e.ref == gone.ref) for mark in marks(e)
+    }
+    anew = (e for e in case.world.vendors[side].effects if e.ref in refs and e.engine and e.op == "create" and e.before)
+    return any((e.field, mark) not in shown for e in values_of(anew) if e.field != OWN.get(side) for mark in marks(e))
 
-    Or with its opt-out, that the partner had not been told of.
-    """
-    vendor, far = case.world.vendors[side], case.world.vendors[other(side)]
-    theirs = [e for e in far.effects if e.ref == gone.ref]
-    shown = {(e.field, mark) for e in values_of(theirs) for mark in marks(e)}
-    anew = [e for e in vendor.effects if e.ref in refs and e.engine and e.op == "create" and e.before]
-    said = any(e.after["consent"] == vendor.profile.words["out"] for e in anew)
-    told = any(e.field == "consent" and e.after == far.profile.words["out"] for e in theirs)
-    values = [e for e in values_of(anew) if e.field != OWN.get(side)]
-    return (said and not told) or any((e.field, mark) not in shown for e in values for mark in marks(e))
+
+def _untold_no(case: Case, side: Side, refs: set[str], gone: Effect) -> bool:
+    """Whether somebody was born here with an opt-out, or brought back with it by a create, of which the partner was never told."""
+    here, far = case.world.vendors[side], case.world.vendors[other(side)]
+    born = any(e.op in ("create", "convert") and e.after["consent"] == here.profile.words["out"] for e in here.effects if e.ref in refs)
+    theirs = (e for e in far.effects if e.ref == gone.ref and e.at_us < gone.at_us)
+    said = (e.after["consent"] if e.op in ("create", "convert") else e.after for e in theirs if e.field in ("*", "consent"))
+    return born and far.profile.words["out"] not in said
 
 
 NEVER = (1 << 62, 1 << 62)
@@ -231,8 +239,11 @@ def _same_contact(case: Case, side: Side, removed: str, made: Effect) -> bool:
     """
     entries = (row.entry for row in case.world.engine().sync.entries())
     left = [entry.contact_id for entry in entries if (entry.kind, entry.rule, entry.side, entry.ref) == ("rebind", "create", side, removed)]
-    contact = left[-1] if left else case.contact.get((side, removed), (None, ""))[0]
-    if contact is None:  # it never was anybody's: because of a double on either side, because we lost it, or in a database that went back
+    linked = any(ref == removed and at_us < made.at_us for at_us, ref in case.linked(side)) or case.world.restored_database
+    contact = left[-1] if left else case.contact.get((side, removed), (None, ""))[0] if linked else None
+    if (
+        contact is None
+    ):  # it was nobody's until then: because of a double on either side, because we lost it, or in a database that went back
         theirs = ({e.ref for e in vendor.effects if e.who == made.who and e.at_us < made.at_us} for vendor in case.world.vendors.values())
         return not case.world.restored_database and all(len(refs) < 2 for refs in theirs)
     return contact == int(made.actor.split("-")[1])

@@ -239,7 +239,7 @@ def _same_contact(case: Case, side: Side, removed: str, made: Effect) -> bool:
     """
     entries = (row.entry for row in case.world.engine().sync.entries())
     left = [entry.contact_id for entry in entries if (entry.kind, entry.rule, entry.side, entry.ref) == ("rebind", "create", side, removed)]
-    linked = any(ref == removed and at_us < made.at_us for at_us, ref in case.linked(side)) or case.world.restored_database
+    linked = any(ref == removed and at_us < made.at_us for at_us, ref in case.linked(side))
     contact = left[-1] if left else case.contact.get((side, removed), (None, ""))[0] if linked else None
     if (
         contact is None

@@ -94,6 +94,14 @@ def _current(plan: StoredPlan, holds: dict[Owner, list[HoldRow]]) -> list[HoldRo
     return [row for row in by_owner(holds, owners) if row.code != AMBIGUOUS]
 
 
+def _tried_again(plan: StoredPlan, row: HoldRow) -> bool:
+    """Whether a write of this plan may end this hold: whoever settles the write says so. Of two, nobody could say which had to."""
+    writes = [write for write in plan.writes if write.side == row.side and write.kind != "archive"]
+    if not row.field:
+        return len(writes) == 1
+    return any(row.field in [plan.entries[index].field for index in write.entries] for write in writes)
+
+
 class _Batch:
     """Collects the rows of one chunk."""
 
@@ -139,7 +147,9 @@ class _Batch:
         for write in plan.writes:
             self._rows[_OUTBOX].append(self._outbox_row(plan, write, first, key))
         if plan.holds or current:
-            self._hold(plan.contact_id, current, plan.holds, key)
+            wanted = {(hold.field, hold.code) for hold in plan.holds}
+            decided = [row for row in current if (row.field, row.code) in wanted or not _tried_again(plan, row)]
+            self._hold(plan.contact_id, decided, plan.holds, key)
 
     def _hold(self, owner: Owner, current: list[Any], wanted: Sequence[Any], key: bytes | None) -> None:
         settle_holds(self._connection, self._scope, self._log, owner, current, wanted, self._now_us, self._run_id, key)

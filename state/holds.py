@@ -1,7 +1,8 @@
 """What waits for a person, and why. Other parts of `state` open and close holds inside their own transaction through `settle_holds`.
 
 A hold belongs to a contact, or to an unlinked record while there is no contact. The set of a contact's open holds is replaced as a whole;
-what was open and stays open keeps its age. Each opening is logged as `hold`, each closing as `release`.
+what was open and stays open keeps its age. Each opening is logged as `hold`, each closing as `release`. What a write has to end stays open
+until that write is settled: a refusal that comes again is no news.
 """
 
 from __future__ import annotations
@@ -125,13 +126,23 @@ def settle_holds(
     for hold in wanted:
         kept = left.pop((hold.field, hold.code), None)
         if kept is not None:
-            if (kept.contact_id, kept.reason) != (contact_id, hold.reason):
-                connection.execute(_KEEP, {"id": kept.id, "contact_id": contact_id, "reason": hold.reason})
+            keep_hold(connection, kept, contact_id, hold.reason)
             continue
         open_hold(connection, scope, log, owner, hold, now_us, run_id, key)
     for row in left.values():
-        connection.execute(_CLOSE, {"id": row.id, "now": now_us})
-        log.add(_entry("release", owner, row.id, Hold(row.code, row.reason, row.field, row.side)), key)
+        close_hold(connection, log, owner, row, now_us, key)
+
+
+def keep_hold(connection: Connection, row: HoldRow, contact_id: int | None, reason: str) -> None:
+    """It goes on, perhaps for a newer reason, or as the contact's that its record has got."""
+    if (row.contact_id, row.reason) != (contact_id, reason):
+        connection.execute(_KEEP, {"id": row.id, "contact_id": contact_id, "reason": reason})
+
+
+def close_hold(connection: Connection, log: Appender, owner: Owner, row: HoldRow, now_us: int, key: bytes | None) -> None:
+    """Close one hold and log it."""
+    connection.execute(_CLOSE, {"id": row.id, "now": now_us})
+    log.add(_entry("release", owner, row.id, Hold(row.code, row.reason, row.field, row.side)), key)
 
 
 def open_hold(

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from state import codec
 from state.database import among
 from state.echoes import APPLIED, Settled
-from state.holds import open_hold, open_holds
+from state.holds import HoldRow, Owner, close_hold, keep_hold, open_hold, open_holds
 from state.log import Appender, contact_keys, sealed
 from state.outbox import OutboxRow
 from state.scope import Scope
@@ -65,10 +65,15 @@ def write_receipt(
 def _results(connection: Connection, scope: Scope, settled: Sequence[Settled]) -> list[tuple[int, str]]:
     """(entry, result) of the batch. The entries of fields that wait, or were left out, are looked up only when there are any."""
     odd = [seq for one in settled if one.left_out or one.holds for seq in one.row.seqs]
-    values = {"s": scope.sync_id, "seqs": codec.dumps(odd)}
-    field_of = {row.seq: row.field for row in connection.execute(_FIELDS, values)} if odd else {}
+    field_of = _field_of(connection, scope, odd)
     own = {one.row.id: _own_results(one) for one in settled if one.left_out or one.holds}
     return [(seq, own.get(one.row.id, {}).get(field_of.get(seq), one.result)) for one in settled for seq in one.row.seqs]
+
+
+def _field_of(connection: Connection, scope: Scope, seqs: Sequence[int]) -> dict[int, str]:
+    """The fields of these entries, by number; not of those that are about none."""
+    values = {"s": scope.sync_id, "seqs": codec.dumps(seqs)}
+    return {row.seq: row.field for row in connection.execute(_FIELDS, values)} if seqs else {}
 
 
 def _own_results(settled: Settled) -> dict[str | None, str]:
@@ -87,17 +92,36 @@ def undo(connection: Connection, scope: Scope, log: Appender, rows: Sequence[Out
 
 
 def hold(connection: Connection, scope: Scope, log: Appender, settled: Sequence[Settled], now_us: int, run_id: int) -> None:
-    """Open the holds of the batch that are not open yet."""
+    """Close the holds that these writes have ended, and open those of the batch that are not open yet."""
+    there = open_holds(connection, scope, [one.row.contact_id for one in settled])
     held = [(one.row.contact_id, hold) for one in settled for hold in one.holds]
-    if not held:
+    if not there and not held:
         return
-    owners = [owner for owner, _ in held]
-    there = {(row.contact_id, row.field, row.code) for rows in open_holds(connection, scope, owners).values() for row in rows}
-    keys = _secrets(connection, scope, settled, owners)
-    for owner, wanted in held:
-        if (owner, wanted.field, wanted.code) not in there:
-            there.add((owner, wanted.field, wanted.code))
+    known = {(row.contact_id, row.field, row.code): row for rows in there.values() for row in rows}
+    ended = _ended(connection, scope, settled, there)
+    keys = _secrets(connection, scope, settled, [*there, *(owner for owner, _ in held)])
+    for row in ended:
+        close_hold(connection, log, row.owner, row, now_us, keys.get(row.owner))
+    for (owner, field, code), wanted in {(owner, hold.field, hold.code): hold for owner, hold in held}.items():
+        if (row := known.get((owner, field, code))) is not None:
+            keep_hold(connection, row, owner, wanted.reason)
+        else:
             open_hold(connection, scope, log, owner, wanted, now_us, run_id, keys.get(owner))
+
+
+def _ended(connection: Connection, scope: Scope, settled: Sequence[Settled], there: Mapping[Owner, Sequence[HoldRow]]) -> list[HoldRow]:
+    """What had waited for a write that was made, or was refused for another reason. Not what another write of the same run has opened."""
+    tried = [one for one in settled if one.row.contact_id in there and (one.result == APPLIED or one.holds)]
+    field_of = _field_of(connection, scope, [seq for one in tried for seq in one.row.seqs])
+    ended: dict[int, HoldRow] = {}
+    for one in tried:
+        again = {(hold.field, hold.code) for hold in one.holds}
+        fields = {field_of.get(seq) for seq in one.row.seqs}.difference(one.left_out) | ({""} if one.row.kind != "archive" else set())
+        for row in there[one.row.contact_id]:
+            older = row.opened_run is None or row.opened_run < one.row.run_id
+            if older and row.side == one.row.side and row.field in fields and (row.field, row.code) not in again:
+                ended[row.id] = row
+    return list(ended.values())
 
 
 def _secrets(connection: Connection, scope: Scope, settled: Sequence[Settled], owners: Sequence[int]) -> dict[int, bytes | None]:

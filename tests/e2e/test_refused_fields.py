@@ -129,3 +129,47 @@ def test_a_record_refused_for_a_field_that_was_not_sent_waits_whole_and_is_sent_
     marketing_edit(world, LNAME="King")
     world.sync()
     assert len(sent) == 1 and world.holds() == [("", "Rejected")]
+
+
+def told(world: World) -> list[str]:
+    """What the log says of holds, in order."""
+    return [row.entry.kind for row in world.log() if row.entry.kind in ("hold", "release")]
+
+
+def test_what_is_refused_again_night_after_night_goes_on_waiting(world: World, refused: set[str]) -> None:
+    """Since the first night, and without a word in the log; for the reason that is given last; until it is taken."""
+    linked(world)
+    refused.add("lastname")
+    marketing_edit(world, LNAME="King")
+    world.at_rest()
+    with world.context() as context:
+        since = [hold.opened_us for hold in context.sync.holds()]
+    for _night in range(2):
+        world.later(86_400)
+        world.sync("sweep")
+    with world.context() as context:
+        assert [hold.opened_us for hold in context.sync.holds()] == since
+    assert told(world) == ["hold"]
+    refused.clear()
+    world.at_rest("sweep")
+    assert world.holds() == [] and told(world) == ["hold", "release"] and world.crm_record(ADA)["lastname"] == "King"
+
+
+def test_a_record_that_is_refused_whole_goes_on_waiting_until_it_is_taken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    linked(world)
+    plain, reason = HubSpot.push, ["too long a day"]
+
+    def push(self: HubSpot, object: str, fields: Any, changes: Any) -> Iterator[Receipt]:
+        for change in list(changes):
+            yield from [Receipt(change.key, change.ref, error=Rejected(reason[0]))] if reason else plain(self, object, fields, [change])
+
+    monkeypatch.setattr(HubSpot, "push", push)
+    marketing_edit(world, LNAME="King")
+    world.at_rest()
+    reason[0] = "too short a night"
+    world.later(86_400)
+    world.sync("sweep")
+    assert reasons(world) == {"": "too short a night"} and told(world) == ["hold"]
+    reason.clear()
+    world.at_rest("sweep")
+    assert world.holds() == [] and told(world) == ["hold", "release"]

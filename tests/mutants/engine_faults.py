@@ -63,6 +63,13 @@ ENGINE_FAULTS = [
     Fault("last words are not heard", MERGING, "connection.execute(_HEAR, {**of", "dict(_={**of", ("tests/state/test_last_words.py",)),
     Fault("a winner that another merge has ended wins", MERGING, "SELECT COALESCE(merged_into, id) FROM contact", "SELECT id FROM contact", ("tests/state/test_merging.py::test_a_winner_that_another_merge_has_just_ended_is_followed",)),
     Fault("a listing forgets what it saw go back", OBSERVATIONS, '"older": codec.dumps(older)', '"older": "[]"', ("tests/state/test_observations.py::test_a_listing_remembers_over_its_runs_what_it_showed_going_back",)),
+    Fault("what is refused again is let go of and held again", COMMITS, "or not _tried_again(plan, row)]", "or True]", ("tests/state/test_refusals.py",)),
+    Fault("a write ends what it did not carry", RECEIPTS, "and row.field in fields and", "and", ("tests/state/test_refusals.py", "tests/e2e/test_refused_fields.py")),
+    Fault("a write that was refused again ends what waits for it", RECEIPTS, "(one.result == APPLIED or one.holds)]", "True]", ("tests/state/test_refusals.py",)),
+    Fault("what waits for a write waits on when it was made", RECEIPTS, "    ended = _ended(connection, scope, settled, there)\n", "    ended = list[HoldRow]()\n", ("tests/state/test_refusals.py",)),
+    Fault("a write ends what another of its run has opened", RECEIPTS, "            if older and row.side", "            if row.side", ("tests/state/test_refusals.py",)),
+    Fault("of two writes either ends what waits for both", COMMITS, "return len(writes) == 1", "return bool(writes)", ("tests/state/test_refusals.py",)),
+    Fault("the first reason of a refusal stands", RECEIPTS, "            keep_hold(connection, row, owner, wanted.reason)\n", "            pass\n", ("tests/state/test_refusals.py",)),
     Fault("a merged contact lives on", MERGING, "UPDATE contact SET state = 'merged', merged_into", "UPDATE contact SET merged_into"),
     Fault("the survivor is not decided", MERGING, "connection.execute(_DIRTY, {", "dict(_={"),
     # ---- decide and guard

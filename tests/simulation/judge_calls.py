@@ -38,4 +38,4 @@ def no_call_too_many(world: World, report: Report, written: dict[Side, list[Effe
 
 def _refused(world: World, report: Report) -> bool:
     """Whether a write was refused: one that was left over, and decided anew in the same round, is no hold by its end."""
-    return any(row.entry.kind == "hold" for row in world.engine().sync.entries(run_id=report.run_id))
+    return any(row.entry.kind in ("hold", "release") for row in world.engine().sync.entries(run_id=report.run_id))

@@ -1,0 +1,92 @@
+"""What a vendor has refused waits since then, until a write of the same is made; no other write ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from state.echoes import Settled
+from state.outbox import OutboxRow
+from state.store import SyncStore
+from syncline.log import Entry
+from syncline.plan import Hold, Write
+from tests.state.people import applied, commit, decide, outbox, plan_for
+from tests.state.under_way import renamed
+
+FIELD = Hold("Rejected", "no", "name", "marketing")
+WHOLE = Hold("Rejected", "never", "", "marketing")
+RENAME = Write("marketing", "update", "m-ann", {"name": "Anna"}, entries=(0,))
+ARCHIVE = Write("marketing", "archive", "m-other")
+CONSENT = Write("marketing", "consent", "m-ann", {}, {"consent": "out"})
+
+
+def refused(sync: SyncStore, *holds: Hold) -> int:
+    """A contact whose write was refused so; the number of the run."""
+    run_id, _ = renamed(sync)
+    [row] = outbox(sync)
+    sync.settle(run_id, [Settled(row, "held:Rejected", holds=holds)], 2_000)
+    return run_id
+
+
+def tried_again(sync: SyncStore, run_id: int, writes: Sequence[Write], field: str = "name") -> list[OutboxRow]:
+    """A sweep's plan is committed: these writes, the first of which carries this field. What is in the outbox then, consent first."""
+    sync.touch_held()
+    [contact] = decide(sync)
+    plan = plan_for(contact, writes=writes)
+    entry = Entry("change", contact.contact_id, field, new=plan.view[field], to=("marketing",))
+    commit(sync, run_id, [replace(plan, entries=(entry,))])
+    return outbox(sync)
+
+
+def told(sync: SyncStore) -> list[str]:
+    return [row.entry.kind for row in sync.entries() if row.entry.kind in ("hold", "release")]
+
+
+@pytest.mark.parametrize("hold", [FIELD, WHOLE], ids=["a field", "a record"])
+def test_it_waits_on_while_it_is_tried_again_and_no_longer_than_that(sync: SyncStore, hold: Hold) -> None:
+    run_id = refused(sync, hold)
+    [row] = tried_again(sync, run_id + 1, [RENAME])
+    assert [one.opened_run for one in sync.holds()] == [run_id]
+    sync.settle(run_id + 1, [Settled(row, "held:Rejected", holds=(replace(hold, reason="not yet"),))], 3_000)
+    assert [(one.opened_run, one.reason) for one in sync.holds()] == [(run_id, "not yet")] and told(sync) == ["hold"]
+    [row] = tried_again(sync, run_id + 2, [RENAME])
+    sync.settle(run_id + 2, [Settled(row, "moved")], 4_000)
+    assert len(sync.holds()) == 1
+    [row] = tried_again(sync, run_id + 3, [RENAME])
+    sync.settle(run_id + 3, [applied(row)], 5_000)
+    assert sync.holds() == [] and told(sync) == ["hold", "release"] and sync.verify().problems == ()
+
+
+def test_another_reason_takes_the_place_of_the_first(sync: SyncStore) -> None:
+    run_id = refused(sync, FIELD)
+    [row] = tried_again(sync, run_id + 1, [RENAME])
+    sync.settle(run_id + 1, [Settled(row, "held:ConsentRefused", holds=(replace(FIELD, code="ConsentRefused"),))], 3_000)
+    assert [hold.code for hold in sync.holds()] == ["ConsentRefused"]
+
+
+@pytest.mark.parametrize(
+    ("hold", "writes", "field"),
+    [(FIELD, [RENAME], "tags"), (FIELD, [], "name"), (WHOLE, [ARCHIVE], "name"), (WHOLE, [RENAME, CONSENT], "name")],
+    ids=["another field", "nothing", "the archive of another record", "two writes"],
+)
+def test_what_no_write_can_end_ends_when_it_is_decided_anew(sync: SyncStore, hold: Hold, writes: list[Write], field: str) -> None:
+    """And waits on from then, where that decision says so."""
+    tried_again(sync, refused(sync, hold) + 1, writes, field)
+    assert sync.holds() == []
+
+
+def test_one_write_does_not_end_what_another_of_its_run_has_opened(sync: SyncStore) -> None:
+    run_id = refused(sync, WHOLE)
+    consent, rename = tried_again(sync, run_id + 1, [RENAME, CONSENT])
+    sync.settle(run_id + 1, [Settled(consent, "held:Rejected", holds=(WHOLE,))], 3_000)
+    sync.settle(run_id + 1, [applied(rename)], 3_001)
+    assert [hold.opened_run for hold in sync.holds()] == [run_id + 1]
+
+
+def test_a_field_that_the_answer_does_not_show_waits_on(sync: SyncStore) -> None:
+    run_id = refused(sync, FIELD)
+    [row] = tried_again(sync, run_id + 1, [RENAME])
+    sync.settle(run_id + 1, [replace(applied(row), left_out=("name",))], 3_000)
+    assert [hold.field for hold in sync.holds()] == ["name"]

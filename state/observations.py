@@ -177,7 +177,8 @@ class Observations:
     def doubtful(self, side: Side, observations: Sequence[Observation]) -> list[Observation]:
         """Those that say otherwise of their record's life than we know and are no newer: an index may not have heard of a delete yet.
 
-        And those that show other values of the same names, as of the very time that we know.
+        Nor of a merge, that the survivor has told us of: its time is not the loser's. And those that show other values of the same names, as
+        of the very time that we know.
         """
         refs = codec.dumps([o.record.ref for o in observations])
         with self._scope.read() as connection:
@@ -253,7 +254,7 @@ def _stale(old: Any, record: Record) -> bool:
 def _disputed(old: Any, record: Record) -> bool:
     known, read = old.modified_us, record.modified_us
     if old.liveness != codec.LIVENESS_NO[record.liveness]:
-        return known is None or read is None or read <= known
+        return old.liveness == codec.LIVENESS_NO["merged"] or known is None or read is None or read <= known
     return read is not None and read == known and _shows_else(old, record)
 
 

@@ -201,3 +201,11 @@ def test_a_run_that_never_said_how_it_ended_has_died(sync: SyncStore) -> None:
     first = sync.begin_run("sync", 1)
     second = sync.begin_run("sync", 2)
     assert [(run.id, run.status) for run in sync.runs()] == [(second, "running"), (first, "died")]
+
+
+def test_who_was_merged_away_and_shows_up_in_a_list_is_looked_up(sync: SyncStore) -> None:
+    """However new what it shows: the survivor told us of the merge, and an index may show what the loser was before."""
+    sync.stage("crm", [seen("c1", at_us=100), seen("c2", at_us=100)])
+    sync.stage("crm", [seen("c2", at_us=100, liveness="merged", merged_into="c1")])
+    shown = [seen("c1", at_us=300), seen("c2", at_us=300)]
+    assert sync.doubtful("crm", shown) == shown[1:]

@@ -177,8 +177,8 @@ class Observations:
     def doubtful(self, side: Side, observations: Sequence[Observation]) -> list[Observation]:
         """Those that say otherwise of their record's life than we know and are no newer: an index may not have heard of a delete yet.
 
-        Nor of a merge, that the survivor has told us of: its time is not the loser's. And those that show other values of the same names, as
-        of the very time that we know.
+        Nor of a merge, that the survivor has told us of: its time is not the loser's. And those that show other values of the same names,
+        as of the very time that we know.
         """
         refs = codec.dumps([o.record.ref for o in observations])
         with self._scope.read() as connection:

@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from flows.round import run_round
 from syncline.errors import CursorRegressed, GuardTripped, UsageError
 from tests.e2e.crash_wire import acting
 from tests.e2e.operations import in_step, untouched
@@ -159,6 +160,26 @@ def test_an_older_plan_that_is_approved_carries_nothing_across_that_is_known_to_
     world.sync(approve=again.run_id)
     assert world.member(emails[0])["FNAME"] == "Rowan"
     world.at_rest("sweep")
+
+
+def test_an_older_plan_that_is_approved_makes_nobody_whom_a_run_that_failed_has_seen_there(world: World) -> None:
+    """That run had staged what one side showed, and ended before it could match it."""
+    world.edit_mapping(("overwrites: 20%", "overwrites: 0"))
+    emails = in_step(world, 3)
+    world.marketing.edit("update", email=emails[0], fields={"FNAME": "Robin"})
+    world.marketing.edit("create", email="new@people.example", fields={"FNAME": "New"})
+    first = world.sync()
+    world.crm.edit("create", fields={"email": "new@people.example", "firstname": "Newer"})
+    world.marketing.faults(on="GET", kind="expire_token")
+    with world.context() as context:
+        context.in_turn = True
+        failed = run_round(context)
+    assert (first.status, failed.status) == ("stopped", "failed")
+    world.crm.reset_calls()
+    report = world.sync(approve=first.run_id)
+    assert (report.totals["contacts"], report.decided, report.error) == (2, 1, None), "the new one is left out"
+    assert not [call for call in world.crm.calls()["calls"] if "batch/create" in call]
+    world.verified()
 
 
 def test_half_a_plan_of_a_run_that_died_cannot_be_approved(world: World) -> None:

@@ -105,6 +105,7 @@ ENGINE_FAULTS = [
     Fault("who was linked since is linked again", OVERTAKEN, "row.contact_id is None for row", "True for row", ("tests/state/test_overtaken.py::test_who_was_linked_since_stays_where_they_are",)),
     Fault("who was swallowed since is made across", OVERTAKEN, "row.liveness == codec.LIVE and row.contact_id", "row.contact_id", ("tests/state/test_overtaken.py::test_who_was_swallowed_since_by_somebody_new_is_not_made",)),
     Fault("who swallowed somebody since is made without their last words", OVERTAKEN, "strays(connection, scope, owners).items()", "()", ("tests/state/test_overtaken.py::test_nobody_new_is_made_without_what_was_merged_into_them_since",)),
+    Fault("a plan is approved without whom a run that failed has seen", ROUND, "    if report.run_id > approve + 1:", "    if False:", ("tests/e2e/test_cases_operations.py::test_an_older_plan_that_is_approved_makes_nobody_whom_a_run_that_failed_has_seen_there",)),
     Fault("what a plan leaves out is not noted", COMMITS, "            if late:", "            if False:", ("tests/state/test_overtaken.py::test_who_was_seen_to_be_edited_since_is_left_out_and_noted",)),
     # ---- look again
     Fault("nobody looks again", RECHECK, "        if record is None or _as_expected(row, record):", "        if True:"),

@@ -94,8 +94,13 @@ def _current(plan: StoredPlan, holds: dict[Owner, list[HoldRow]]) -> list[HoldRo
     return [row for row in by_owner(holds, owners) if row.code != AMBIGUOUS]
 
 
-def _tried_again(plan: StoredPlan, row: HoldRow) -> bool:
-    """Whether a write of this plan may end this hold: whoever settles the write says so. Of two, nobody could say which had to."""
+def _tried_again(plan: StoredPlan, row: HoldRow, run_id: int) -> bool:
+    """Whether a write of this plan may end this hold: whoever settles the write says so. Of two, nobody could say which had to.
+
+    Nor is it known of one that was opened since the plan of this run was made.
+    """
+    if row.opened_run is not None and row.opened_run >= run_id:
+        return False
     writes = [write for write in plan.writes if write.side == row.side and write.kind != "archive"]
     if not row.field:
         return len(writes) == 1
@@ -148,7 +153,7 @@ class _Batch:
             self._rows[_OUTBOX].append(self._outbox_row(plan, write, first, key))
         if plan.holds or current:
             wanted = {(hold.field, hold.code) for hold in plan.holds}
-            decided = [row for row in current if (row.field, row.code) in wanted or not _tried_again(plan, row)]
+            decided = [row for row in current if (row.field, row.code) in wanted or not _tried_again(plan, row, self._run_id)]
             self._hold(plan.contact_id, decided, plan.holds, key)
 
     def _hold(self, owner: Owner, current: list[Any], wanted: Sequence[Any], key: bytes | None) -> None:

@@ -77,6 +77,15 @@ def test_what_no_write_can_end_ends_when_it_is_decided_anew(sync: SyncStore, hol
     assert sync.holds() == []
 
 
+def test_what_was_opened_since_a_plan_was_made_ends_as_it_is_committed(sync: SyncStore) -> None:
+    """Its write could not end it: that knows of what was open before."""
+    run_id = refused(sync, FIELD)
+    [row] = tried_again(sync, run_id, [RENAME])
+    assert sync.holds() == []
+    sync.settle(run_id, [applied(row)], 3_000)
+    assert sync.holds() == [] and told(sync) == ["hold", "release"]
+
+
 def test_one_write_does_not_end_what_another_of_its_run_has_opened(sync: SyncStore) -> None:
     run_id = refused(sync, WHOLE)
     consent, rename = tried_again(sync, run_id + 1, [RENAME, CONSENT])

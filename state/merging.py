@@ -49,6 +49,11 @@ _TAKE = sa.text(
     " CASE b.shadow WHEN '=' THEN b.seen ELSE b.shadow END FROM record AS b"
     " WHERE b.sync_id = :s AND b.side = :side AND b.ref = :before)) END WHERE sync_id = :s AND side = :side AND ref = :ref"
 )
+# A contact has one record a side: what the survivor replaces is nobody's, should it ever come back.
+_LET_GO = sa.text(
+    "UPDATE record SET contact_id = NULL, shadow = NULL, dirty = 0 WHERE sync_id = :s AND side = :side AND contact_id = :contact"
+    " AND ref <> :ref AND liveness IN (1, 2)"
+)
 # A merge on the other side, a moment ago, may have ended the winner.
 _GOES_ON = sa.text("SELECT COALESCE(merged_into, id) FROM contact WHERE sync_id = :s AND id = :contact")
 # Whose record across may be about to come, or have come unheard.
@@ -187,6 +192,7 @@ class Merging:
         old = best(mine).get(merge.side)
         before = old.ref if old is not None else None
         connection.execute(_TAKE, {**of, "contact": winner, "before": before})
+        connection.execute(_LET_GO, {**of, "contact": winner})
         if owner is not None:
             reason = "the vendor merged another contact's record into this one, which an ended contact had left behind"
             left = Entry("rebind", owner, side=merge.side, ref=merge.survivor, old=merge.survivor, rule="merge", reason=reason)

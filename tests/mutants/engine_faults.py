@@ -73,6 +73,7 @@ ENGINE_FAULTS = [
     Fault("an older plan keeps what was opened since", COMMITS, "    if row.opened_run is not None and row.opened_run >= run_id:", "    if False:", ("tests/state/test_refusals.py",)),
     Fault("the first reason of a refusal stands", RECEIPTS, "            keep_hold(connection, row, owner, wanted.reason)\n", "            pass\n", ("tests/state/test_refusals.py",)),
     Fault("a merged contact lives on", MERGING, "UPDATE contact SET state = 'merged', merged_into", "UPDATE contact SET merged_into"),
+    Fault("who was replaced by a survivor comes back to its contact", MERGING, '        connection.execute(_LET_GO, {**of, "contact": winner})\n', "", ("tests/state/test_merging.py::test_what_a_survivor_replaces_is_nobodys_should_it_come_back",)),
     Fault("the survivor is not decided", MERGING, "connection.execute(_DIRTY, {", "dict(_={"),
     # ---- decide and guard
     Fault("the dead stand for a contact", CONTACTS, "key=lambda row: (-row.liveness, row.staged)", "key=lambda row: (row.liveness, row.staged)"),

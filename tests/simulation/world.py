@@ -190,6 +190,9 @@ class World:
         self.overtaken = True
         for vendor in self.vendors.values():
             vendor.looks = {ref: [look for look in looks if look[0] < self.began_us] for ref, looks in vendor.looks.items()}
+            for effect in vendor.effects:
+                if effect.engine and effect.op == "create" and effect.at_us == self.now_us:  # its answer died with us
+                    vendor.first_shown.pop(effect.ref, None)
         self.drop_context()
         for end in ON_DISK:
             Path(f"{self.database}{end}").unlink(missing_ok=True)

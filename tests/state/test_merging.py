@@ -151,10 +151,9 @@ def test_a_winner_that_another_merge_has_just_ended_is_followed(sync: SyncStore)
 def test_what_a_survivor_replaces_is_nobodys_should_it_come_back(sync: SyncStore) -> None:
     """The contact's own record there was deleted: restored later, it is no second record of the contact that has the survivor."""
     ann, bob, cay = (linked(sync, who) for who in ("ann", "bob", "cay"))
-    sync.stage("crm", [seen("c-ann", at_us=200, liveness="archived")])
     sync.stage("marketing", [seen("m-ann", at_us=200, absorbed=("m-bob",)), seen("m-cay", at_us=200, liveness="archived")])
     merge_all(sync)
-    sync.stage("crm", [seen("c-bob", "bob", at_us=210, absorbed=("c-cay",))])
+    sync.stage("crm", [seen("c-ann", at_us=200, liveness="archived"), seen("c-bob", "bob", at_us=210, absorbed=("c-cay",))])
     merge_all(sync)
     assert [sync.contact_by("crm", ref) for ref in ("c-ann", "c-bob")] == [None, ann]
     assert [contact.state for contact in map(sync.load_contact, (bob, cay)) if contact] == ["merged", "merged"]

@@ -60,6 +60,11 @@ _GOES_ON = sa.text("SELECT COALESCE(merged_into, id) FROM contact WHERE sync_id 
 _COMING = sa.select(OUTBOX.c.contact_id).where(
     OUTBOX.c.sync_id == sa.bindparam("s"), OUTBOX.c.side == sa.bindparam("at"), OUTBOX.c.ref.is_(None), among(OUTBOX.c.contact_id, "ids")
 )
+# Who was being made on this side when an answer was lost, by the key of their record across: one that nobody has may be theirs.
+_UNHEARD = sa.text(
+    "SELECT r.key_1, r.contact_id FROM outbox AS o JOIN record AS r ON r.sync_id = o.sync_id AND r.contact_id = o.contact_id"
+    " WHERE o.sync_id = :s AND o.side = :side AND o.ref IS NULL AND r.side <> o.side AND r.liveness = 0 AND r.key_1 IS NOT NULL"
+)
 _OWNER = sa.text("SELECT contact_id FROM record WHERE sync_id = :s AND side = :side AND ref = :ref")
 _MERGED = (
     sa.text("UPDATE contact SET state = 'merged', merged_into = :winner WHERE sync_id = :s AND id = :loser"),
@@ -143,9 +148,10 @@ class Merging:
 
     def _merges(self, connection: Connection, side: Side, ended: Mapping[str, Sequence[str]]) -> list[Merge]:
         refs = codec.dumps([*ended, *(ref for refs in ended.values() for ref in refs)])
-        values = {"s": self._scope.sync_id, "side": codec.SIDE_NO[side], "refs": refs}
-        rows = {row.ref: row for row in connection.execute(RECORDS, values)}
-        owners = {row.contact_id for row in rows.values() if row.contact_id is not None}
+        of = {"s": self._scope.sync_id, "side": codec.SIDE_NO[side]}
+        rows = {row.ref: row for row in connection.execute(RECORDS, {**of, "refs": refs})}
+        unheard = {row.key_1: row.contact_id for row in connection.execute(_UNHEARD, of)}
+        owners = {row.contact_id for row in rows.values() if row.contact_id is not None} | set(unheard.values())
         contacts = self._contacts(connection, owners)
         heirs = {row.merged_into for row in contacts.values() if row.merged_into is not None}
         contacts |= self._contacts(connection, heirs - owners)
@@ -156,7 +162,7 @@ class Merging:
                 across.setdefault(row.contact_id, []).append(row)
         far = {contact: best(theirs)[other(side)] for contact, theirs in across.items()}
         coming = set(connection.execute(_COMING, {"s": self._scope.sync_id, "at": codec.SIDE_NO[other(side)], "ids": ids}).scalars())
-        known = _Known(rows, contacts, far, coming)
+        known = _Known(rows, contacts, far, coming, unheard)
         found = (_merge(side, survivor, losers, known) for survivor, losers in sorted(ended.items()))
         return [merge for merge in found if merge is not None]
 
@@ -222,12 +228,16 @@ def _only(statement: sa.TextClause, values: Mapping[str, Any]) -> dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Records of one side by ref; contacts, and what each of them has across, by id; and for whom somebody is on the way there."""
+    """Records of one side by ref; contacts, and what each of them has across, by id; and for whom somebody is on the way there.
+
+    `unheard`: by key, for whom somebody was being made on this side, and may be there.
+    """
 
     rows: Mapping[str, Any]
     contacts: Mapping[int, Any]
     far: Mapping[int, Any]
     coming: Collection[int]
+    unheard: Mapping[str | None, int]
 
     def going_on(self, contact: int | None) -> int | None:
         """The contact, unless it has ended in another or was erased."""
@@ -259,7 +269,7 @@ def _merge(side: Side, survivor: str, losers: Sequence[str], known: _Known) -> M
     there = known.rows.get(survivor)
     if there is None:
         return None
-    own = known.going_on(there.contact_id)
+    own = known.going_on(there.contact_id if there.contact_id is not None else known.unheard.get(there.key_1))
     left = [known.rows[ref] for ref in losers if ref in known.rows and known.is_open(known.rows[ref], own)]
     if not left:
         return None

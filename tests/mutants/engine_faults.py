@@ -74,6 +74,7 @@ ENGINE_FAULTS = [
     Fault("the first reason of a refusal stands", RECEIPTS, "            keep_hold(connection, row, owner, wanted.reason)\n", "            pass\n", ("tests/state/test_refusals.py",)),
     Fault("a merged contact lives on", MERGING, "UPDATE contact SET state = 'merged', merged_into", "UPDATE contact SET merged_into"),
     Fault("who was replaced by a survivor comes back to its contact", MERGING, '        connection.execute(_LET_GO, {**of, "contact": winner})\n', "", ("tests/state/test_merging.py::test_what_a_survivor_replaces_is_nobodys_should_it_come_back",)),
+    Fault("a survivor that we may have made ourselves is taken for nobody's", MERGING, "there.contact_id if there.contact_id is not None else known.unheard.get(there.key_1))", "there.contact_id)", ("tests/state/test_merging.py::test_a_survivor_that_we_may_have_made_ourselves_is_whose_we_made_it_for",)),
     Fault("the survivor is not decided", MERGING, "connection.execute(_DIRTY, {", "dict(_={"),
     # ---- decide and guard
     Fault("the dead stand for a contact", CONTACTS, "key=lambda row: (-row.liveness, row.staged)", "key=lambda row: (row.liveness, row.staged)"),

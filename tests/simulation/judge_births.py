@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
+from state import codec
 from syncline.ports import Change
 from syncline.records import Side, other
 from tests.simulation.words import address_key
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+_MERGED = sa.text(
+    "SELECT COUNT(*) FROM record AS r JOIN contact AS c ON c.sync_id = r.sync_id AND c.id = r.contact_id"
+    " WHERE r.side = :side AND r.ref = :ref AND c.state = 'merged'"
+)
 
 
 def whose(world: World, side: Side, change: Change) -> int:
@@ -34,5 +42,11 @@ def _first_of(world: World, side: Side, who: int, key: str, change: Change) -> N
         same = known is not None and {address_key(look.fields.get("email")) for look in (known, rec)} == {key}
         # What a vendor went back to is older than we know: a look by id believes it, at the end of a sweep.
         back = any(e.ref == rec.ref and e.op == "restored" and e.at_us > world.swept_us for e in vendor.effects)
-        if known is not None and known.life == "live" and same and not back:
+        if known is not None and known.life == "live" and same and not back and not _a_losers(world, side, rec.ref):
             world.broken("I9", f"{change.key} makes person {who} in {side} again: {rec.ref} is there")
+
+
+def _a_losers(world: World, side: Side, ref: str) -> bool:
+    """Whether it is what a merged contact has left here, and goes when it is seen: somebody had brought it back."""
+    with world.engine().store.database.read() as connection:
+        return bool(connection.execute(_MERGED, {"side": codec.SIDE_NO[side], "ref": ref}).scalar_one())

@@ -9,7 +9,7 @@ from state.echoes import Settled
 from state.merging import Merge, choose_winner, survivors
 from state.store import SyncStore
 from syncline.plan import Hold
-from tests.state.people import at_rest, commit, decide, linked, outbox, plan_for, seen
+from tests.state.people import applied, at_rest, commit, decide, linked, outbox, plan_for, seen
 
 REFS = st.sampled_from(["a", "b", "c", "d", "e"])
 
@@ -179,6 +179,19 @@ def test_a_survivor_that_nobody_could_be_made_for_joins_the_contact_that_has_som
     sync.apply_merge(merge, None, 50)
     [contact] = decide(sync)
     assert {side: state.ref for side, state in contact.sides.items()} == {"crm": "c-bob", "marketing": "m-ann"}
+    assert sync.open_holds() == 0 and sync.verify().problems == ()
+
+
+def test_a_survivor_that_we_may_have_made_ourselves_is_whose_we_made_it_for(sync: SyncStore) -> None:
+    """Its answer was lost, and a person merged another record into it before we asked again."""
+    ann, bob = linked(sync, "ann"), _alone(sync, "bob")
+    sync.stage("marketing", [seen("m-bob", "bob", at_us=200, absorbed=("m-ann",))])
+    [merge] = sync.merges()
+    assert (merge.winner, merge.losers) == (bob, (ann,))
+    sync.apply_merge(merge, None, 50)
+    assert sync.contact_by("marketing", "m-bob") == bob
+    [row] = outbox(sync)
+    sync.settle(2, [applied(row, "m-bob")], 60)
     assert sync.open_holds() == 0 and sync.verify().problems == ()
 
 

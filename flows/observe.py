@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from queue import Queue
 from typing import Any
@@ -208,10 +208,21 @@ def believed(context: Context, side: Side, fresh: list[Observation]) -> list[Obs
     Else whom somebody deleted, and we after them, would come back with the next poll. So is a record that shows other values of the very
     time that we know it by: two writes of one second, and the list has heard of the first.
     """
-    doubted = {each.record.ref for each in context.sync.doubtful(side, fresh)} if fresh else set()
+    doubted = {each.record.ref: each.record for each in context.sync.doubtful(side, fresh)} if fresh else {}
     if not doubted:
         return fresh
-    return [each for each in fresh if each.record.ref not in doubted] + list(read_again(context, side, sorted(doubted)))
+    looked = read_again(context, side, sorted(doubted))
+    return [each for each in fresh if each.record.ref not in doubted] + [
+        _with_last_words(context, side, each, doubted[each.record.ref]) for each in looked
+    ]
+
+
+def _with_last_words(context: Context, side: Side, looked: Observation, listed: Record) -> Observation:
+    """By id, a vendor may show nothing of who was merged away: what a list still shows, newer than what we knew, was said before that."""
+    if looked.record.liveness != "merged" or looked.record.fields:
+        return looked
+    said = whole(context, side, replace(looked.record, fields=listed.fields, modified_us=listed.modified_us))
+    return looked if context.sync.older(side, [said]) else said
 
 
 def _refs(page: Page) -> list[str]:

@@ -192,8 +192,11 @@ def _refused(sender: Sender, row: OutboxRow, error: SyncError) -> Settled | None
         receipt = next(iter(_receipts(sender, [row])))
         if receipt.error is None or receipt.error.recovery is not Recovery.HOLD:
             done = _settle_one(sender, row, receipt)
-            whole = done is not None and done.result == APPLIED and not done.left_out  # else it is decided again, and refused again
-            return replace(done, holds=tuple(holds)) if done and whole else done
+            if done is None or done.result != APPLIED:
+                return done
+            if done.left_out:  # it is decided again, and refused again
+                return replace(done, left_out=(*done.left_out, *(hold.field for hold in holds)))
+            return replace(done, holds=tuple(holds))
         error = receipt.error
     return Settled(row, f"held:{type(error).__name__}", holds=(*holds, _hold(sender, error)))
 

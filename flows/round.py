@@ -202,8 +202,8 @@ def _approved(context: Context, report: Report, approve: int) -> None:
     if run.mapping_version != context.mapping.version:
         raise UsageError(f"the mapping has changed since run {approve} made its plan; run a sync and look at the new one")
     context.sync.drop_plan(keep=(approve,))
-    if report.run_id > approve + 1:  # a run since then may have ended before it matched what it had staged
-        report.paired, report.ambiguous = match(context, report.run_id)
+    # A run since then, or what this one had left to push, may have staged somebody whom nobody has matched yet.
+    report.paired, report.ambiguous = match(context, report.run_id)
     report.totals = context.sync.plan_totals(approve)
     entry = Entry("approval", new={"run": approve, "totals": report.totals, "by": _who()}, reason=f"plan of run {approve} approved")
     _note_approval(context, report, entry)

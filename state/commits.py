@@ -89,17 +89,17 @@ def _at(plan: StoredPlan, hold: Hold) -> Side:
 
 
 def _current(plan: StoredPlan, holds: dict[Owner, list[HoldRow]]) -> list[HoldRow]:
-    """The open holds of this contact, or of its records while it is new."""
+    """The open holds of this contact, or of its records while it is new. That a record may be several people, matching says."""
     owners: list[Owner] = [plan.contact_id, *(plan.refs.items() if plan.new else ())]
-    return [row for row in by_owner(holds, owners) if row.code != AMBIGUOUS]
+    return [row for row in by_owner(holds, owners) if row.code != AMBIGUOUS or row.contact_id is not None]
 
 
 def _tried_again(plan: StoredPlan, row: HoldRow, run_id: int) -> bool:
     """Whether a write of this plan may end this hold: whoever settles the write says so. Of two, nobody could say which had to.
 
-    Nor is it known of one that was opened since the plan of this run was made.
+    Nor is it known of one that was opened since the plan of this run was made, or before there was a contact.
     """
-    if row.opened_run is not None and row.opened_run >= run_id:
+    if row.contact_id is None or (row.opened_run is not None and row.opened_run >= run_id):
         return False
     writes = [write for write in plan.writes if write.side == row.side and write.kind != "archive"]
     if not row.field:

@@ -121,15 +121,16 @@ def settle_holds(
     key: bytes | None = None,
 ) -> None:
     """Make `wanted` the open holds of `owner`; `current` are those open now (of its records too, from before it was a contact)."""
-    left = {(row.field, row.code): row for row in current}
+    left = list(current)
     contact_id = owner if isinstance(owner, int) else None
     for hold in wanted:
-        kept = left.pop((hold.field, hold.code), None)
+        kept = next((row for row in left if (row.field, row.code) == (hold.field, hold.code)), None)
         if kept is not None:
+            left.remove(kept)
             keep_hold(connection, kept, contact_id, hold.reason)
             continue
         open_hold(connection, scope, log, owner, hold, now_us, run_id, key)
-    for row in left.values():
+    for row in left:
         close_hold(connection, log, owner, row, now_us, key)
 
 

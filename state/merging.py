@@ -123,7 +123,7 @@ class Merging:
                 pointers = told[SIDES[row.side]]
                 if row.merged_into is not None:
                     pointers[row.ref] = row.merged_into
-                for loser in codec.loads(row.absorbed, f"record {row.ref}, absorbed") if row.absorbed else ():
+                for loser in _swallowed(row):
                     pointers.setdefault(loser, row.ref)
             followed = {side: self._followed(connection, side, told[side]) for side in SIDES if told[side]}
             return [m for side, pointers in followed.items() for m in self._merges(connection, side, survivors(pointers))]
@@ -184,6 +184,10 @@ class Merging:
                 connection.execute(_HEAR, {**of, "ref": ref, "contact": winner})
             held = connection.execute(RECORDS_OF, {"s": scope.sync_id, "ids": codec.dumps([winner])}).all()
             mine = [row for row in held if SIDES[row.side] == merge.side]
+            heir = next((row.ref for row in mine if row.liveness == codec.LIVE and merge.survivor in _swallowed(row)), None)
+            if heir is not None:  # it went the same way itself, before we ever saw it
+                connection.execute(_ABSORB, {**of, "ref": merge.survivor, "into": heir})
+                return
             stands = any(row.liveness == codec.LIVE or row.ref == merge.survivor for row in mine)
             if winner in (merge.winner, *merge.losers) and not stands:
                 self._rebind(connection, log, merge, winner, mine)
@@ -283,3 +287,7 @@ def _merge(side: Side, survivor: str, losers: Sequence[str], known: _Known) -> M
     far_keys = {contact: known.far[contact].key_1 if contact in known.far else None for contact in (living or contacts)}
     winner = choose_winner(own, there.key_1, far_keys)
     return Merge(side, survivor, tuple(row.ref for row in left), winner, tuple(sorted(contacts - {winner})))
+
+
+def _swallowed(row: Any) -> list[str]:
+    return codec.loads(row.absorbed, f"record {row.ref}, absorbed") if row.absorbed else []

@@ -97,13 +97,13 @@ def hold(connection: Connection, scope: Scope, log: Appender, settled: Sequence[
     held = [(one.row.contact_id, hold) for one in settled for hold in one.holds]
     if not there and not held:
         return
-    known = {(row.contact_id, row.field, row.code): row for rows in there.values() for row in rows}
+    known = {(row.contact_id, row.side, row.field, row.code): row for rows in there.values() for row in rows}
     ended = _ended(connection, scope, settled, there)
     keys = _secrets(connection, scope, settled, [*there, *(owner for owner, _ in held)])
     for row in ended:
         close_hold(connection, log, row.owner, row, now_us, keys.get(row.owner))
-    for (owner, field, code), wanted in {(owner, hold.field, hold.code): hold for owner, hold in held}.items():
-        if (row := known.get((owner, field, code))) is not None:
+    for (owner, *which), wanted in {(owner, hold.side, hold.field, hold.code): hold for owner, hold in held}.items():
+        if (row := known.get((owner, *which))) is not None:
             keep_hold(connection, row, owner, wanted.reason)
         else:
             open_hold(connection, scope, log, owner, wanted, now_us, run_id, keys.get(owner))

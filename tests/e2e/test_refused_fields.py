@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from connectors.hubspot import HubSpot
+from connectors.mailchimp import Mailchimp
 from syncline.errors import Rejected
 from syncline.ports import Receipt
-from tests.e2e.test_cases_fields import ADA, linked, marketing_edit
+from tests.e2e.test_cases_fields import ADA, crm_edit, linked, marketing_edit
 from tests.e2e.world import World
 
 FULL_NAME = (
@@ -173,3 +174,30 @@ def test_a_record_that_is_refused_whole_goes_on_waiting_until_it_is_taken(world:
     reason.clear()
     world.at_rest("sweep")
     assert world.holds() == [] and told(world) == ["hold", "release"]
+
+
+def test_what_one_side_refuses_does_not_end_with_what_the_other_takes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    no = {HubSpot: False, Mailchimp: False}
+    for connector in (HubSpot, Mailchimp):
+        monkeypatch.setattr(connector, "push", refusing(connector, no))
+    linked(world)
+    no[Mailchimp] = True
+    crm_edit(world, lastname="Byron")
+    world.settle()
+    no.update({HubSpot: True, Mailchimp: False})
+    marketing_edit(world, COUNTRY="FR")
+    assert (world.sync().open_holds, world.crm_record(ADA).get("country")) == (1, None)
+    no[HubSpot] = False
+    world.at_rest("sweep")
+    assert (world.crm_record(ADA)["country"], world.member(ADA)["LNAME"], world.holds()) == ("France", "Byron", [])
+
+
+def refusing(connector: Any, no: dict[Any, bool]) -> Any:
+    """The connector's `push`, that refuses every change whole as long as `no` says so."""
+    plain = connector.push
+
+    def push(self: Any, object: str, fields: Any, changes: Any) -> Iterator[Receipt]:
+        for change in list(changes):
+            yield from [Receipt(change.key, change.ref, error=Rejected("no"))] if no[connector] else plain(self, object, fields, [change])
+
+    return push

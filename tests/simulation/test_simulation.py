@@ -41,6 +41,12 @@ def test_a_create_that_is_asked_to_come_later_keeps_its_key() -> None:
     assert log.count("kind='create'") == 1 and "failed:" not in log
 
 
+def test_what_a_late_index_shows_of_who_was_merged_away_is_heard() -> None:
+    """The merge was learnt first: by id, the vendor shows nothing of that record any more."""
+    log = play(read(SEEDS / "I11-last-words.json")).log_bytes.decode()
+    assert log.count("new='opted_out'") == 1
+
+
 @pytest.mark.parametrize("seed", (FIRST, FIRST + 7, FIRST + 11))
 def test_the_same_seed_gives_the_same_log(seed: int) -> None:
     one, two = run(seed), run(seed)

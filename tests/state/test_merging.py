@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -146,6 +147,21 @@ def test_a_winner_that_another_merge_has_just_ended_is_followed(sync: SyncStore)
         sync.apply_merge(Merge(side, survivor, (absorbed,), winner, (loser,)), None, 9)
     merged = [(row.entry.contact_id, row.entry.new["into"]) for row in sync.entries() if row.entry.kind == "merge"]
     assert merged == [(bob, ann), (cay, ann)] and sync.verify().problems == ()
+
+
+def test_a_survivor_that_went_the_same_way_itself_goes_to_its_heir(sync: SyncStore) -> None:
+    """A late index shows it for the first time, when its heir is known already: nobody is made for it."""
+    ann = linked(sync, "ann")
+    sync.stage("crm", [seen("c-heir", "heir", at_us=300, absorbed=("c-mid", "c-ann"))])
+    merge_all(sync)
+    sync.match_records(310, None)
+    sync.stage("crm", [seen("c-mid", "mid", at_us=200, absorbed=("c-ann",))])
+    merge_all(sync)
+    sync.match_records(320, None)
+    assert [contact.contact_id for contact in decide(sync)] == [ann]
+    with sync._scope.read() as connection:
+        gone = connection.execute(sa.text("SELECT ref, merged_into FROM record WHERE liveness = 3 ORDER BY ref")).all()
+    assert ("c-mid", "c-heir") in [tuple(row) for row in gone]
 
 
 def test_what_a_survivor_replaces_is_nobodys_should_it_come_back(sync: SyncStore) -> None:

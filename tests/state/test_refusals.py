@@ -12,8 +12,8 @@ from state.outbox import OutboxRow
 from state.store import SyncStore
 from syncline.log import Entry
 from syncline.plan import Hold, Write
-from tests.state.people import applied, commit, decide, outbox, plan_for
-from tests.state.under_way import renamed
+from tests.state.people import applied, commit, decide, linked, outbox, plan_for, seen
+from tests.state.under_way import created, renamed
 
 FIELD = Hold("Rejected", "no", "name", "marketing")
 WHOLE = Hold("Rejected", "never", "", "marketing")
@@ -84,6 +84,62 @@ def test_what_was_opened_since_a_plan_was_made_ends_as_it_is_committed(sync: Syn
     assert sync.holds() == []
     sync.settle(run_id, [applied(row)], 3_000)
     assert sync.holds() == [] and told(sync) == ["hold", "release"]
+
+
+def test_what_waited_with_a_record_ends_as_its_contact_is_made(sync: SyncStore) -> None:
+    run_id = sync.begin_run("sync", 1)
+    sync.stage("crm", [seen("c1")])
+    [contact] = decide(sync)
+    waits = (Hold("NotShown", "x", "name", "crm"), Hold("Required", "y", "", "marketing"))
+    commit(sync, run_id, [replace(plan_for(contact), entries=(), writes=(), holds=waits)])
+    assert len(sync.holds()) == 2
+    sync.stage("marketing", [seen("m1")])
+    sync.touch_held()
+    sync.match_records(2_000, run_id)
+    [contact] = decide(sync)
+    entries = (*plan_for(contact).entries, Entry("change", contact.contact_id, "name", new="Ann", to=("crm",)))
+    rename = Write("crm", "update", "c1", {"name": "Ann"}, entries=(1,))
+    commit(sync, run_id + 1, [replace(plan_for(contact), entries=entries, writes=(rename,))])
+    assert sync.holds() == []
+
+
+def test_who_met_anothers_record_waits_until_their_own_is_made(sync: SyncStore) -> None:
+    linked(sync, "bob")
+    run_id, contact_id = created(sync)
+    [row] = outbox(sync)
+    sync.settle(run_id, [applied(row, "m-bob")], 2_000)
+    assert [hold.code for hold in sync.holds()] == ["Ambiguous"]
+    sync.touch_held()
+    [contact] = decide(sync)
+    entry = Entry("create", contact_id, None, "crm", "c1", new={"refs": {"crm": "c1"}, "view": contact.view}, to=("marketing",))
+    again = Write("marketing", "create", None, dict(contact.sides["crm"].seen), confirms=("*",), entries=(0,))
+    commit(sync, run_id + 1, [replace(plan_for(contact, writes=[again]), entries=(entry,), shadows={"crm": {}})])
+    [row] = outbox(sync)
+    sync.settle(run_id + 1, [applied(row, "m-ann")], 3_000)
+    assert sync.holds() == [] and sync.contact_by("marketing", "m-ann") == contact_id
+
+
+@pytest.mark.parametrize("hold", [FIELD, WHOLE], ids=["a field", "a record"])
+def test_each_side_waits_for_its_own_write(sync: SyncStore, hold: Hold) -> None:
+    """What one side refuses is not ended by what the other takes."""
+    run_id = refused(sync, hold)
+    back = Write("crm", "update", "c-ann", {"name": "Anna"}, entries=(0,))
+    rows = tried_again(sync, run_id + 1, [back, RENAME])
+    here, there = sorted(rows, key=lambda row: row.side)
+    sync.settle(run_id + 1, [Settled(here, "held:Rejected", holds=(replace(hold, side="crm"),))], 3_000)
+    sync.settle(run_id + 1, [applied(there)], 3_001)
+    assert [(one.side, one.opened_run) for one in sync.holds()] == [("crm", run_id + 1)]
+    sync.touch_held()
+    [contact] = decide(sync)
+    commit(sync, run_id + 2, [plan_for(contact)])
+    assert sync.holds() == []
+
+
+def test_a_plan_without_a_write_ends_what_either_side_had_refused(sync: SyncStore) -> None:
+    run_id = refused(sync, FIELD, replace(FIELD, side="crm"))
+    assert len(sync.holds()) == 2
+    tried_again(sync, run_id + 1, [])
+    assert sync.holds() == []
 
 
 def test_one_write_does_not_end_what_another_of_its_run_has_opened(sync: SyncStore) -> None:

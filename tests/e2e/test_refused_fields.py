@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from connectors.hubspot import HubSpot
 from connectors.mailchimp import Mailchimp
-from syncline.errors import Rejected
+from syncline.errors import OutcomeUnknown, Rejected
 from syncline.ports import Receipt
 from tests.e2e.test_cases_fields import ADA, crm_edit, linked, marketing_edit
 from tests.e2e.world import World
@@ -174,6 +175,33 @@ def test_a_record_that_is_refused_whole_goes_on_waiting_until_it_is_taken(world:
     reason.clear()
     world.at_rest("sweep")
     assert world.holds() == [] and told(world) == ["hold", "release"]
+
+
+def test_a_refused_field_is_not_told_as_applied_because_the_rest_of_its_write_shows_in_part(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest was sent again and had no answer, and one field of it shows something else: all of that is decided again."""
+    plain, tries = HubSpot.push, list[str]()
+
+    def push(self: HubSpot, object: str, fields: Any, changes: Any) -> Iterator[Receipt]:
+        for change in list(changes):
+            tries.append(change.kind)
+            if len(tries) == 1:
+                yield Receipt(change.key, change.ref, error=Rejected("no such name", field="lastname"))
+            elif len(tries) == 2:
+                part = replace(change, fields={name: value for name, value in change.fields.items() if name != "country"})
+                [*_] = plain(self, object, fields, [part])
+                yield Receipt(change.key, change.ref, error=OutcomeUnknown("no answer"))
+            else:
+                yield from plain(self, object, fields, [change])
+
+    linked(world)
+    monkeypatch.setattr(HubSpot, "push", push)
+    marketing_edit(world, LNAME="King", COUNTRY="FR", PHONE="01 555 0101")
+    assert world.sync().pushed.applied == 1
+    assert results(world, "last_name", "country", "phone") == ["moved", "moved", "applied"]
+    world.at_rest()
+    assert (world.crm_record(ADA)["lastname"], world.crm_record(ADA)["country"]) == ("King", "France")
 
 
 def test_what_one_side_refuses_does_not_end_with_what_the_other_takes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

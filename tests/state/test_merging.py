@@ -155,6 +155,7 @@ def test_a_survivor_that_went_the_same_way_itself_goes_to_its_heir(sync: SyncSto
     sync.stage("crm", [seen("c-heir", "heir", at_us=300, absorbed=("c-mid", "c-ann"))])
     merge_all(sync)
     sync.match_records(310, None)
+    at_rest(sync, "crm", "c-heir")
     sync.stage("crm", [seen("c-mid", "mid", at_us=200, absorbed=("c-ann",))])
     merge_all(sync)
     sync.match_records(320, None)

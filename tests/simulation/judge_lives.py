@@ -9,7 +9,7 @@ from syncline.records import SIDES, Side, other
 from tests.simulation.case import Case, line, pairs
 from tests.simulation.judge_values import OWN, marks, people_by_address, values_of
 from tests.simulation.vendor import Effect, Rec, Vendor
-from tests.simulation.words import members
+from tests.simulation.words import address_key, members
 from tests.simulation.world import Violation
 
 
@@ -239,11 +239,20 @@ def _same_contact(case: Case, side: Side, removed: str, made: Effect) -> bool:
     """
     entries = (row.entry for row in case.world.engine().sync.entries())
     left = [entry.contact_id for entry in entries if (entry.kind, entry.rule, entry.side, entry.ref) == ("rebind", "create", side, removed)]
-    linked = any(ref == removed and at_us < made.at_us for at_us, ref in case.linked(side))
-    contact = left[-1] if left else case.contact.get((side, removed), (None, ""))[0] if linked else None
-    if (
-        contact is None
-    ):  # it was nobody's until then: because of a double on either side, because we lost it, or in a database that went back
-        theirs = ({e.ref for e in vendor.effects if e.who == made.who and e.at_us < made.at_us} for vendor in case.world.vendors.values())
-        return not case.world.restored_database and all(len(refs) < 2 for refs in theirs)
-    return contact == int(made.actor.split("-")[1])
+    made_for = int(made.actor.split("-")[1])
+    contact = left[-1] if left else case.contact.get((side, removed), (None, ""))[0]
+    if contact != made_for and contact is not None:
+        return False
+    if contact is not None and (left or any(ref == removed and at_us < made.at_us for at_us, ref in case.linked(side))):
+        return True
+    # It was nobody's until then: because of a double on either side, because we lost it, in a database that went back, because a plan that
+    # was to link it was never approved, or because it had another address.
+    theirs = ({e.ref for e in vendor.effects if e.who == made.who and e.at_us < made.at_us} for vendor in case.world.vendors.values())
+    kept_out = case.world.restored_database or any(report.status == "stopped" for report in case.world.reports)
+    return not kept_out and all(len(refs) < 2 for refs in theirs) and _address(case, side, removed) == address_key(made.after["email"])
+
+
+def _address(case: Case, side: Side, ref: str) -> str:
+    """The last that this record had."""
+    said = (e for e in case.world.vendors[side].effects if e.ref == ref and (e.op in ("create", "convert") or e.field == "email"))
+    return address_key([e.after if e.field == "email" else e.after["email"] for e in said][-1])

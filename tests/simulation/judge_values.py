@@ -70,7 +70,7 @@ def _explained(case: Case, name: str, crm: Rec, marketing: Rec) -> bool:
     recs: dict[Side, Rec] = {"crm": crm, "marketing": marketing}
     if any(case.waits_for(side, rec, name) for side, rec in recs.items()) or case.refused(recs):
         return True
-    if any(_taken_for_ours(case.world.vendors[side], rec, name) for side, rec in recs.items()):
+    if any(unknown(case.world.vendors[side], rec, name) for side, rec in recs.items() for unknown in (_taken_for_ours, _forgot_ours)):
         return True
     if name in CLEARS or name == "consent":
         return False
@@ -85,6 +85,16 @@ def _taken_for_ours(vendor: Vendor, rec: Rec, name: str) -> bool:
     answered = next((at for at in vendor.silent.get(rec.ref, ()) if at >= write.at_us), None)
     looked = next((at for at, _, _ in vendor.looks.get(rec.ref, ()) if at >= write.at_us), None)
     return answered is not None and looked is not None and answered <= looked and edit.at_us <= looked
+
+
+def _forgot_ours(vendor: Vendor, rec: Rec, name: str) -> bool:
+    """It went back over a write of ours that had no answer, and whose look-up had shown an older copy: all is as we knew it."""
+    mine = [e for e in vendor.effects if e.ref == rec.ref]
+    back_us = max((e.at_us for e in mine if e.op == "restored"), default=0)
+    written = [e.at_us for e in mine if e.field == name and e.engine and e.at_us < back_us]
+    return bool(written) and all(
+        any(written[-1] <= at_us <= back_us for at_us in times.get(rec.ref, ())) for times in (vendor.silent, vendor.lies)
+    )
 
 
 def _blanked(case: Case, side: Side, recs: Mapping[Side, Rec], name: str) -> bool:

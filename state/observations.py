@@ -227,7 +227,7 @@ def observed(sync_id: int, side: int, observation: Observation, old: Any | None,
     record = observation.record
     seen = observation.text or codec.dumps(dict(record.fields))
     keys = (observation.key_1, observation.key_2)
-    shadow = None
+    shadow, modified_us = None, record.modified_us
     if old is not None:
         shadow = old["shadow"] and codec.shadow(old["shadow"], old["seen"])
         if not record.fields:
@@ -235,10 +235,12 @@ def observed(sync_id: int, side: int, observation: Observation, old: Any | None,
         before = codec.native(old["seen"], f"record {side}/{record.ref}, seen")  # a damaged one is noticed before it is overwritten
         if record.liveness != "live" or observation.digest is None:
             seen = codec.dumps(before | dict(record.fields.items()))
+        if record.liveness == "merged" and record.modified_us is None:  # nothing newer was shown of it
+            modified_us = old["modified_us"]
     return {
         "sync_id": sync_id, "side": side, "ref": record.ref, "key_1": keys[0], "key_2": keys[1], "digest": observation.digest, "seen": seen,
         "liveness": codec.LIVENESS_NO[record.liveness], "merged_into": record.merged_into,
-        "absorbed": codec.dumps(record.absorbed) if record.absorbed else None, "modified_us": record.modified_us,
+        "absorbed": codec.dumps(record.absorbed) if record.absorbed else None, "modified_us": modified_us,
         "version": record.version, "proof": codec.proof_text(record.proof),
         "field_times": codec.dumps(record.field_times_us) if record.field_times_us else None,
         "shadow": shadow, "dirty": 1, "staged": number, "attempts": 0, "retry_at_us": None,

@@ -47,6 +47,7 @@ ENGINE_FAULTS = [
     Fault("digests without the life of a record", OBSERVE, 'f"{record.liveness}\\n', 'f"\\n'),
     Fault("a failed poll is passed over", OBSERVE, "    if failure is not None:\n        raise failure", "    if failure is not None:\n        return", ("tests/e2e/test_cases_faults.py::test_E_06_a_token_that_expires_while_listing_stops_the_run_and_the_next_goes_on_from_its_page",)),
     Fault("who was merged away lives when an index says so", OBSERVATIONS, 'return old.liveness == codec.LIVENESS_NO["merged"] or known is None', "return known is None", ("tests/state/test_observations.py::test_who_was_merged_away_and_shows_up_in_a_list_is_looked_up",)),
+    Fault("who is told to be merged away has no age", OBSERVATIONS, '            modified_us = old["modified_us"]\n', "            pass\n", ("tests/state/test_observations.py::test_who_is_told_to_be_merged_away_is_as_old_as_when_last_shown",)),
     Fault("a listing finds no deletes", LISTINGS, "        _find_deletes(context, side, found)", "        pass"),
     Fault("an emptied side goes on", LISTINGS, "if emptied(before, listed) and", "if False and", ("tests/e2e/test_cases_operations.py::test_H_01_an_empty_first_page_stops_the_run_before_any_delete",)),
     Fault("a listing is believed whatever it shows", LISTINGS, "            context.sync.go_back(side,", "            context.sync.stage(side, (), each.ended) or (side,", ("tests/e2e/test_cases_operations.py::test_H_01_edits_that_an_emptied_listing_did_not_show_are_still_polled",)),

@@ -209,3 +209,11 @@ def test_who_was_merged_away_and_shows_up_in_a_list_is_looked_up(sync: SyncStore
     sync.stage("crm", [seen("c2", at_us=100, liveness="merged", merged_into="c1")])
     shown = [seen("c1", at_us=300), seen("c2", at_us=300)]
     assert sync.doubtful("crm", shown) == shown[1:]
+
+
+def test_who_is_told_to_be_merged_away_is_as_old_as_when_last_shown(sync: SyncStore) -> None:
+    """Some vendors show nothing of such a record by id: an older list must not take the place of what it had said last."""
+    sync.stage("crm", [seen("c1", at_us=300)])
+    sync.stage("crm", [seen("c1", at_us=None, fields={}, liveness="merged", merged_into="c2")])
+    late = seen("c1", at_us=200, liveness="merged", merged_into="c2")
+    assert sync.older("crm", [late]) == [late]

@@ -16,7 +16,7 @@ from state.observations import Observation
 from state.store import Store, SyncStore
 from syncline.identity import Ambiguous, Candidate, Paired, match
 from syncline.log import Entry
-from syncline.plan import Hold
+from syncline.plan import Hold, Write
 from syncline.records import SIDES, Side
 from tests.state.people import applied, at_rest, commit, decide, linked, outbox, plan_for, record, seen
 
@@ -167,6 +167,19 @@ def test_who_comes_back_joins_the_contact_that_was_made_anew_meanwhile(sync: Syn
     )
     assert [(row.entry.kind, row.entry.contact_id) for row in sync.entries()][-2:] == [("rebind", old), ("link", new)]
     assert sync.verify().problems == ()
+
+
+def test_who_is_about_to_be_archived_takes_nobody_in(sync: SyncStore) -> None:
+    """The archive is on its way: who joined that record now would be alone when it is done."""
+    ann = linked(sync, "ann")
+    sync.stage("crm", [seen("c-ann", at_us=200, liveness="archived")])
+    [contact] = decide(sync)
+    archive = Write("marketing", "archive", "m-ann")
+    plan = replace(plan_for(contact, view=dict(contact.view), writes=[archive]), state="deleted", shadows={})
+    commit(sync, sync.begin_run("sync", 3), [plan])
+    sync.stage("crm", [seen("c-new", "ann", at_us=300)])
+    assert sync.match_records(6, None).paired == 0 and sync.contact_by("crm", "c-new") is None
+    assert sync.contact_by("marketing", "m-ann") == ann
 
 
 def test_a_create_waits_while_its_record_may_be_there_already(sync: SyncStore) -> None:

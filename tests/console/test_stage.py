@@ -24,8 +24,11 @@ ROOT = Path(__file__).parent.parent.parent
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """As from a terminal: what a shell starts in the background would ignore an interrupt, and so would its children."""
     environ, pipe = {**os.environ, "PYTHONPATH": str(ROOT)}, subprocess.PIPE
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    return subprocess.Popen([*SYNCLINE, *arguments], cwd=folder, env=environ, stdout=pipe, stderr=pipe, text=True)
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen([*SYNCLINE, *arguments], cwd=folder, env=environ, stdout=pipe, stderr=pipe, text=True)
+    finally:
+        signal.signal(signal.SIGINT, ours)
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
